@@ -19,6 +19,7 @@ import (
 	"ordertally/shared/kafka"
 	"ordertally/shared/service"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -85,7 +86,7 @@ func describe(def *activity.Definition, t *ingest.Outlook, err error) string {
 		&b,
 		"%s: of the last %s of topic %s, %d would be counted",
 		def.Name,
-		several(int64(t.Records), "record"),
+		output.Count(t.Records, "record"),
 		def.Topic,
 		t.Counted,
 	)

@@ -19,6 +19,12 @@ import (
 type commands struct {
 	// Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP).
 	Serve serveCmd `cmd:""`
+	// Show the figures of a day.
+	Day dayCmd `cmd:""`
+	// Show the figures of a range of days, weeks or months.
+	Days daysCmd `cmd:""`
+	// List what is counted, and how many messages wait for a decision.
+	Ls lsCmd `cmd:""`
 	// Look after messages that could not be counted.
 	Parked parkedCmd `cmd:""`
 	// Skip a record that kills the service when it reads it. The service must be stopped. The act and its reason are

@@ -20,6 +20,7 @@ import (
 	"ordertally/activity/rebuild"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 )
 
 // maxCompared is how many days that differ are listed of an activity.
@@ -98,7 +99,7 @@ func (c *rebuildCmd) recountOne(
 	if counted.NoTopic {
 		return write(out, fmt.Sprintf("%s: topic %s does not exist\n", def.Name, def.Topic))
 	}
-	text := fmt.Sprintf("%s: %s", def.Name, several(counted.Events, "event"))
+	text := fmt.Sprintf("%s: %s", def.Name, output.Count(counted.Events, "event"))
 	if counted.Since.IsZero() {
 		text += " from the beginning of topic " + def.Topic + "\n"
 	} else {

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-
+	"ordertally/client"
 	"ordertally/client/access"
+	"ordertally/client/statistics"
+	"ordertally/shared/text/output"
 )
 
 // These environment variables hold the credentials for the activity service and for the order service.
@@ -17,24 +16,28 @@ const (
 // activityNames names the flags for the activity service.
 var activityNames = access.Names{Target: "--target", Variable: keyVariable}
 
-// remote is a running service, and how its answers are written.
-type remote struct {
+// running is a running service.
+type running struct {
 	// URL of the activity service.
 	Target string `default:"http://127.0.0.1:8090"`
 	access.Flags
-	// The activity.
-	Activity string `default:"ORDER_CREATED"`
-	// Output format.
-	Output string `default:"table" enum:"table,json,ndjson" short:"o"`
 }
 
-func writeValue(out io.Writer, value any) error {
-	text, err := json.Marshal(value)
-	if err == nil {
-		_, err = out.Write(append(text, '\n'))
-	}
-	if err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	return nil
+// counted is an activity of a running service.
+type counted struct {
+	running
+	// The activity.
+	Activity string `default:"ORDER_CREATED"`
+}
+
+// remote is an activity of a running service, and the format of its answers.
+type remote struct {
+	counted
+	output.Form
+}
+
+// statistics returns a client that sends each request once.
+func (r *running) statistics() (*statistics.Client, error) {
+	connected, err := r.Connect(client.Config{URL: r.Target, RetryFor: -1}, activityNames)
+	return &statistics.Client{Client: connected}, err
 }

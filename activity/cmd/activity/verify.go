@@ -16,6 +16,7 @@ import (
 	"ordertally/client/orders"
 	"ordertally/client/statistics"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -46,17 +47,14 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	switch c.Output {
-	case "json":
-		err = writeValue(out, report)
-	case "ndjson":
+	if c.Output == "ndjson" {
 		for i := range report.Days {
 			if err == nil {
-				err = writeValue(out, report.Days[i])
+				err = output.Line(out, report.Days[i])
 			}
 		}
-	default:
-		err = writeReport(out, report, len(shops))
+	} else {
+		err = c.Write(out, report, func(out io.Writer) error { return writeReport(out, report, len(shops)) })
 	}
 	if err == nil && !report.Equal() {
 		err = settings.WithExitCode(errDiffer, settings.ExitFailed)
@@ -105,7 +103,7 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 			"%s differs: %s %s (%s), activity counted %d (%s)\n",
 			d.Day,
 			stored,
-			several(d.Order.Count, "order"),
+			output.Count(d.Order.Count, "order"),
 			amounts(&d.Order, " in minor units"),
 			d.Activity.Count,
 			amounts(&d.Activity, ""),
@@ -126,8 +124,8 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 	fmt.Fprintf(
 		&b,
 		"%s on %s compared; %s\n",
-		several(int64(report.Orders), "published order"),
-		several(int64(len(report.Days)), "day"),
+		output.Count(report.Orders, "published order"),
+		output.Count(len(report.Days), "day"),
 		unpublished(report.Unpublished),
 	)
 	if _, err := io.WriteString(out, b.String()); err != nil {
@@ -140,13 +138,6 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	return writeReport(out, report.Cancellations, services)
-}
-
-func several(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // amounts returns the revenue by currency as text.

@@ -27,7 +27,7 @@ func TestVerify_SendsEachServiceItsCredentialAndShowsNone(t *testing.T) {
 	if err := os.WriteFile(keyFile, []byte("open-sesame-order\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := verifyCmd{remote: remote{Target: server.URL, Activity: "A"}, Orders: []string{server.URL}}
+	c := verifyCmd{remote: remote{counted: counted{running{Target: server.URL}, "A"}}, Orders: []string{server.URL}}
 	c.OrdersAccess.APIKeyFile = keyFile
 	if err := c.run(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,8 @@ func TestVerify_SaysWhichServiceRefused(t *testing.T) {
 		problem.Write(w, r, problem.New(http.StatusUnauthorized, "unauthenticated", "no key"))
 	}))
 	defer server.Close()
-	c := verifyCmd{remote: remote{Target: "http://127.0.0.1:1"}, Orders: []string{server.URL}}
+	c := verifyCmd{remote: remote{counted: counted{running: running{Target: "http://127.0.0.1:1"}}},
+		Orders: []string{server.URL}}
 	err := c.run(t.Context(), io.Discard)
 	if err == nil || err.Error() != server.URL+" refused: 401 unauthenticated: no key" {
 		t.Errorf("%v", err)
@@ -60,11 +61,13 @@ func TestVerify_HidesPasswordsInURLs(t *testing.T) {
 	for _, host := range []string{"127.0.0.1:1", "127.0.0.1:1 x", strings.TrimPrefix(other.URL, "http://")} {
 		for _, user := range []string{"me:open-sesame@", "open-sesame@"} {
 			address := "http://" + user + host
-			c := verifyCmd{remote: remote{Target: other.URL}, Orders: []string{address}}
+			c := verifyCmd{remote: remote{counted: counted{running: running{Target: other.URL}}},
+				Orders: []string{address}}
 			if err := c.run(t.Context(), io.Discard); err == nil || strings.Contains(err.Error(), "sesame") {
 				t.Errorf("shown: %v", err)
 			}
-			ls := parkedverbs.Ls[parkedRemote]{Remote: parkedRemote{ledgerRemote{remote{Target: address}}}}
+			ls := parkedverbs.Ls[parkedRemote]{
+				Remote: parkedRemote{ledgerRemote{remote{counted: counted{running: running{Target: address}}}}}}
 			if err := ls.Print(t.Context(), io.Discard); err == nil || strings.Contains(err.Error(), "sesame") {
 				t.Errorf("shown: %v", err)
 			}

@@ -9,10 +9,10 @@ import (
 	"os"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/mattn/go-isatty"
 
 	"ordertally/client/orders"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -22,7 +22,7 @@ type cancelCmd struct {
 	ID string `arg:""`
 	// Why, at most 512 characters.
 	Reason string `name:"reason"`
-	// Do not ask for confirmation, as on a terminal.
+	// Do not ask for confirmation on a terminal.
 	Yes bool `short:"y"`
 }
 
@@ -55,9 +55,8 @@ func (c *cancelCmd) run(ctx context.Context, confirm io.Reader, out io.Writer) e
 	if err != nil {
 		return err
 	}
-	if c.Output != "table" {
-		return writeValue(out, jsontext.Value(cancelled.Raw))
-	}
-	_, err = fmt.Fprintf(out, "order %s cancelled at %s\n", cancelled.Value.ID, stamp(cancelled.Value.CancelledAt))
-	return err
+	return c.Write(out, cancelled.Raw, func(out io.Writer) error {
+		return output.Print(out, "order %s cancelled at %s\n", cancelled.Value.ID,
+			output.Time(cancelled.Value.CancelledAt))
+	})
 }

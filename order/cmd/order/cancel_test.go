@@ -9,6 +9,7 @@ import (
 
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
+	"ordertally/shared/text/output"
 )
 
 func TestCancel_AsksOnceOnATerminal(t *testing.T) {
@@ -23,7 +24,8 @@ func TestCancel_AsksOnceOnATerminal(t *testing.T) {
 		return strings.TrimPrefix(response.Header.Get("Location"), "/v1/orders/")
 	}
 	for answer, cancels := range map[string]bool{"y\n": true, "Yes\n": true, "n\n": false, "": false, "-": true} {
-		command := cancelCmd{remote: remote{Target: service.URL, Output: "table"}, ID: place(), Reason: "twice"}
+		command := cancelCmd{remote: remote{running{Target: service.URL}, output.Form{Output: "table"}}, ID: place(),
+			Reason: "twice"}
 		var confirm io.Reader
 		if answer != "-" { // not a terminal
 			confirm = strings.NewReader(answer)

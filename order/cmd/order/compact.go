@@ -8,6 +8,7 @@ import (
 
 	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -26,7 +27,7 @@ func (c *compactCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%s: %d bytes before, %d after; %s compared in %s\n", c.Data, done.Before, done.After,
-		plural(done.Records, "record"), time.Since(start).Round(time.Millisecond))
+		output.Count(done.Records, "record"), time.Since(start).Round(time.Millisecond))
 	if err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}

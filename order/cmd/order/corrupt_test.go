@@ -18,6 +18,7 @@ import (
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/parked/parkedverbs"
+	"ordertally/shared/text/output"
 )
 
 // TestOutbox_TheVerbsPassADamagedMessageAndNameIt tries ls in each format, and retry of all.
@@ -25,7 +26,7 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")
 	parkSick(t, service, 3)
-	remote := outboxRemote{remote{Target: service.URL, Output: "table"}}
+	remote := outboxRemote{remote{running{Target: service.URL}, output.Form{Output: "table"}}}
 	var before, page parkedapi.Page[orderapi.ParkedMessage]
 	list, err := parkedverbs.Ask(t.Context(), remote, "GET", "/v1/outbox/parked", nil, nil)
 	if err != nil || json.Unmarshal(list, &before) != nil || len(before.Parked) != 3 {

@@ -11,6 +11,7 @@ import (
 	"ordertally/client"
 	"ordertally/order"
 	"ordertally/order/orderstore"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -210,7 +211,7 @@ func (h *handing) sum() error {
 			h.counts[order.HandoverAdopted], h.counts[order.HandoverSuperseded], h.counts[order.HandoverKnown], refused)
 	}
 	if err == nil && refused > 0 {
-		err = fmt.Errorf("%s refused: keep the file, the reasons are listed above", plural(refused, "order"))
+		err = fmt.Errorf("%s refused: keep the file, the reasons are listed above", output.Count(refused, "order"))
 	}
 	return err
 }

@@ -19,6 +19,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/text/output"
 )
 
 // shop places orders at one service.
@@ -72,7 +73,8 @@ func (s shop) get(id string) orders.PlacedOrder {
 func handOver(t *testing.T, data, target string) (map[string]order.Verdict, string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := (&handoverCmd{Data: data, remote: remote{Target: target, Output: "ndjson"}}).run(t.Context(), &out)
+	err := (&handoverCmd{Data: data, remote: remote{running{Target: target}, output.Form{Output: "ndjson"}}}).run(
+		t.Context(), &out)
 	verdicts := map[string]order.Verdict{}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	for _, line := range lines[:len(lines)-1] {

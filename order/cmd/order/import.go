@@ -17,6 +17,7 @@ import (
 	"ordertally/client/orders"
 	"ordertally/order/retail"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 )
 
 type importCmd struct {
@@ -89,7 +90,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 		return fmt.Errorf(
 			"%s; %s came to nothing: %s",
 			line,
-			plural(len(summary.NoResult), "file"),
+			output.Count(len(summary.NoResult), "file"),
 			listed(summary.NoResult),
 		)
 	}
@@ -125,11 +126,11 @@ func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {
 	}
 	line := fmt.Sprintf(
 		"import: %s in %s: %d placed, %d replayed, %d rejected%s in %s",
-		plural(
+		output.Count(
 			s.Invoices,
 			"invoice",
 		),
-		plural(s.Files, "file"),
+		output.Count(s.Files, "file"),
 		s.Placed,
 		s.Replayed,
 		len(s.Rejects),
@@ -149,13 +150,6 @@ func listed(things []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(things[:most], ", "), more)
 	}
 	return strings.Join(things, ", ")
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // bar is the progress bar. The first progress report creates it, because only then is the length known.

@@ -19,14 +19,20 @@ import (
 type commands struct {
 	// Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP).
 	Serve serveCmd `cmd:""`
+	// Place one order.
+	Place placeCmd `cmd:""`
+	// Show one order with its lines.
+	Get getCmd `cmd:""`
+	// List orders, the newest first.
+	Ls lsCmd `cmd:""`
+	// Cancel an order.
+	Cancel cancelCmd `cmd:""`
 	// Place the orders of CSV files. Repeated, it places nothing twice.
 	Import importCmd `cmd:""`
 	// Show how a running service stands with Kafka, and its incidents.
 	Status statusCmd `cmd:""`
 	// Follow one order: when it was committed, published and counted.
 	Trace traceCmd `cmd:""`
-	// Cancel an order.
-	Cancel cancelCmd `cmd:""`
 	// Publish the messages of a range of orders once more, for consumers that lost them or came later. Those that have
 	// them refuse them.
 	Republish republishCmd `cmd:""`

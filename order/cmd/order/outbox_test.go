@@ -16,6 +16,7 @@ import (
 	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 )
 
 // placeSick places orders that cannot be published.
@@ -45,7 +46,9 @@ func TestOutbox_VerbsListShowRetryAndDiscard(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	ill, _ := service.PublishWithout("sick")
 	parkSick(t, service, 4)
-	as := func(form string) outboxRemote { return outboxRemote{remote{Target: service.URL, Output: form}} }
+	as := func(form string) outboxRemote {
+		return outboxRemote{remote{running{Target: service.URL}, output.Form{Output: form}}}
+	}
 	type ls = parkedverbs.Ls[outboxRemote]
 	list := func(c ls) string {
 		t.Helper()
@@ -102,7 +105,7 @@ func TestOutbox_VerbsListShowRetryAndDiscard(t *testing.T) {
 }
 
 func TestOutbox_VerbsWantToKnowWhatIsMeant(t *testing.T) {
-	nowhere := outboxRemote{remote{Target: "http://127.0.0.1:1", Output: "table"}}
+	nowhere := outboxRemote{remote{running{Target: "http://127.0.0.1:1"}, output.Form{Output: "table"}}}
 	for _, m := range []parkedverbs.Messages{
 		{},
 		{IDs: []string{"a"}, All: true},

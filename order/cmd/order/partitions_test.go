@@ -11,13 +11,15 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
+	"ordertally/shared/text/output"
 )
 
 func TestOutbox_PartitionsOnlyGrowUpToThoseOfTheTopic(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	grow := func(n int) (string, error) {
 		var out bytes.Buffer
-		err := (&outboxPartitionsCmd{Remote: outboxRemote{remote{Target: service.URL, Output: "table"}}, N: n}).
+		err := (&outboxPartitionsCmd{Remote: outboxRemote{
+			remote{running{Target: service.URL}, output.Form{Output: "table"}}}, N: n}).
 			run(t.Context(), &out)
 		return out.String(), err
 	}

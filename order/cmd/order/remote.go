@@ -1,14 +1,12 @@
 package main
 
 import (
-	"fmt"
-	"io"
-
-	"github.com/go-json-experiment/json"
+	"time"
 
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/client/orders"
+	"ordertally/shared/text/output"
 )
 
 // keyVariable and activityKeyVariable are the environment variables that hold the credentials for the order service and
@@ -21,29 +19,24 @@ const (
 // orderNames are the names of the flags for the order service.
 var orderNames = access.Names{Target: "--target", Variable: keyVariable}
 
-// remote is a running service and the format of its answers.
-type remote struct {
+// running is a running service.
+type running struct {
 	// URL of the order service.
 	Target string `default:"http://127.0.0.1:8080"`
 	access.Flags
-	// Output format.
-	Output string `default:"table" enum:"table,json,ndjson" short:"o"`
+}
+
+// remote is a running service and the format of its answers.
+type remote struct {
+	running
+	output.Form
 }
 
 // orders returns a client that sends each request once.
-func (r *remote) orders() (*orders.Client, error) {
-	connected, err := r.Connect(client.Config{URL: r.Target, RetryFor: -1}, orderNames)
-	return &orders.Client{Client: connected}, err
-}
+func (r *running) orders() (*orders.Client, error) { return r.retrying(-1) }
 
-// writeValue writes JSON on one line.
-func writeValue(out io.Writer, value any) error {
-	text, err := json.Marshal(value)
-	if err == nil {
-		_, err = out.Write(append(text, '\n'))
-	}
-	if err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	return nil
+// retrying returns a client that sends a request again where that is safe, for so long.
+func (r *running) retrying(patience time.Duration) (*orders.Client, error) {
+	connected, err := r.Connect(client.Config{URL: r.Target, RetryFor: patience}, orderNames)
+	return &orders.Client{Client: connected}, err
 }

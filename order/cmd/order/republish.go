@@ -18,6 +18,7 @@ import (
 
 	"ordertally/order/orderapi"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -69,7 +70,7 @@ func (c *republishCmd) run(ctx context.Context, out, progress io.Writer) error {
 	}
 	switch c.Output {
 	case "json":
-		err = writeValue(out, last)
+		err = output.JSON(out, last)
 	case "table":
 		_, err = io.WriteString(out, c.says(last))
 	}
@@ -89,10 +90,10 @@ func (c *republishCmd) follow(answer io.Reader, out, progress io.Writer) (last *
 			return nil, fmt.Errorf("read the service's answer (see --target): %w", err)
 		}
 		if c.Output == "ndjson" {
-			err = writeValue(out, last)
+			err = output.Line(out, last)
 		} else if !last.Done && last.Error == "" {
-			_, err = fmt.Fprintf(progress, "%d messages of %d orders sent, %d orders looked at%s\n", last.Messages,
-				last.Orders, last.Looked, away(last.Kafka))
+			_, err = fmt.Fprintf(progress, "%s of %s sent, %s looked at%s\n", output.Count(last.Messages, "message"),
+				output.Count(last.Orders, "order"), output.Count(last.Looked, "order"), away(last.Kafka))
 		}
 		if err != nil {
 			return nil, err
@@ -115,13 +116,13 @@ func away(link string) string {
 // says is the result in sentences.
 func (c *republishCmd) says(r *orderapi.Republished) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "placed from %s to before %s: ", stamp(c.PlacedFrom), stamp(c.PlacedTo))
+	fmt.Fprintf(&b, "placed from %s to before %s: ", output.Time(c.PlacedFrom), output.Time(c.PlacedTo))
 	if r.Messages == 0 {
 		b.WriteString("no published message\n")
 	} else {
-		fmt.Fprintf(&b, "%d messages of %d orders published again (days: %d; first %s, last %s)\n", r.Messages,
-			r.Orders,
-			r.Days, stamp(r.First), stamp(r.Last))
+		fmt.Fprintf(&b, "%s of %s published again, of %s; the first from %s, the last from %s\n",
+			output.Count(r.Messages, "message"), output.Count(r.Orders, "order"), output.Count(r.Days, "day"),
+			output.Time(r.First), output.Time(r.Last))
 	}
 	for _, state := range slices.Sorted(maps.Keys(r.Left)) {
 		fmt.Fprintf(&b, "left out, because not published: %d %s\n", r.Left[state], state)

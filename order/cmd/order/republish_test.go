@@ -12,6 +12,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 )
 
 func TestRepublish_SaysWhatWasSent(t *testing.T) {
@@ -20,13 +21,13 @@ func TestRepublish_SaysWhatWasSent(t *testing.T) {
 	placeSick(t, service, 3)
 	clocktest.Eventually(t, "all are published", func() bool { return service.Outbox.Backlog() == 0 })
 	day := time.Now().UTC().Truncate(24 * time.Hour)
-	verb := republishCmd{remote{Target: service.URL, Output: "table"}, day, day.AddDate(0, 0, 2)}
+	verb := republishCmd{remote{running{Target: service.URL}, output.Form{Output: "table"}}, day, day.AddDate(0, 0, 2)}
 	var out, progress bytes.Buffer
 	if err := verb.run(t.Context(), &out, &progress); err != nil {
 		t.Fatal(err)
 	}
-	if text := out.String(); !strings.HasPrefix(text, "placed from "+stamp(day)+" to before "+
-		stamp(day.AddDate(0, 0, 2))+": 3 messages of 3 orders published again (") {
+	if text := out.String(); !strings.HasPrefix(text, "placed from "+output.Time(day)+" to before "+
+		output.Time(day.AddDate(0, 0, 2))+": 3 messages of 3 orders published again, of 1 day; the first from ") {
 		t.Errorf("%s", text)
 	}
 	out.Reset()
@@ -55,7 +56,8 @@ func TestRepublish_SaysWhenItWasCutShort(t *testing.T) {
 			}))
 			defer service.Close()
 			var out, progress bytes.Buffer
-			verb := republishCmd{remote{Target: service.URL, Output: "table"}, time.Unix(0, 0), time.Now()}
+			verb := republishCmd{remote{running{Target: service.URL}, output.Form{Output: "table"}}, time.Unix(0, 0),
+				time.Now()}
 			err := verb.run(t.Context(), &out, &progress)
 			if err == nil || !strings.Contains(err.Error(), tc.says) || !strings.Contains(progress.String(), tc.shows) {
 				t.Errorf("%v; %s %s", err, &out, &progress)

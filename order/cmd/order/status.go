@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
-	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/client"
 	"ordertally/client/orders"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 	"ordertally/shared/web/problem"
 )
@@ -31,7 +28,7 @@ func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	if c.Output != "table" {
-		return writeValue(out, jsontext.Value(report.Raw))
+		return c.Write(out, report.Raw, nil)
 	}
 	var waiting client.Answer[orders.WaitingPage]
 	if report.Value.Waiting > 0 {
@@ -50,13 +47,13 @@ func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
 func backupLine(s *orders.ScheduledBackups) string {
 	switch {
 	case s.Error != "":
-		return fmt.Sprintf("failed at %s: %s", stamp(s.FailedAt), s.Error)
+		return fmt.Sprintf("failed at %s: %s", output.Time(s.FailedAt), s.Error)
 	case !s.Scheduled:
 		return "no schedule (see --backup-dir)"
 	case s.File == "":
 		return "none yet"
 	}
-	return fmt.Sprintf("%s, of %s, verified", s.File, stamp(s.VerifiedAt))
+	return fmt.Sprintf("%s, of %s, verified", s.File, output.Time(s.VerifiedAt))
 }
 
 // shownWaiting is the number of refused messages that the status names.
@@ -65,9 +62,11 @@ const shownWaiting = 3
 func writeStatus(
 	out io.Writer, r *orders.Report, waiting []orders.WaitingMessage, backups *orders.ScheduledBackups,
 ) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
-	line("kafka", "%s since %s", r.Relay.State, stamp(r.Relay.Since))
+	table := output.NewTable()
+	line := func(name, format string, args ...any) {
+		table.Row(output.Said(name), output.Said(fmt.Sprintf(format, args...)))
+	}
+	line("kafka", "%s since %s", r.Relay.State, output.Time(r.Relay.Since))
 	if r.Relay.Error != "" {
 		line("", "%s", r.Relay.Error)
 	}
@@ -79,15 +78,15 @@ func writeStatus(
 	} else {
 		line("answers", "when on the disk")
 	}
-	line("backlog", "%d, of which %d wait for another attempt", r.Backlog, r.Waiting)
+	line("backlog", "%s", backlog(r))
 	for i := range waiting {
 		if m := &waiting[i]; !m.Behind {
 			line("refused", "order %s: %s, attempt %d, next try %s: %q", m.OrderID, m.Class, m.Attempts,
-				stamp(m.NextAttemptAt), m.Reason)
+				output.Time(m.NextAttemptAt), m.Reason)
 		}
 	}
 	if !r.OldestUnpublishedAt.IsZero() {
-		line("oldest", "%s", stamp(r.OldestUnpublishedAt))
+		line("oldest", "%s", output.Time(r.OldestUnpublishedAt))
 	}
 	line("parked", "%d", r.Parked)
 	line("sequence", "%d of %d dealt with", r.PublishedUpTo, r.LastSequence)
@@ -97,12 +96,18 @@ func writeStatus(
 		line("repair", "the topic lost messages, which are being published again")
 	}
 	for _, f := range r.Incidents {
-		line("incident", "%s %s: %s", stamp(f.At), f.Kind, f.Text)
+		line("incident", "%s %s: %s", output.Time(f.At), f.Kind, f.Text)
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("write the status: %w", err)
-	}
-	return nil
+	return table.Write(out)
 }
 
-func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+func backlog(r *orders.Report) string {
+	text := output.Count(r.Backlog, "message")
+	switch r.Waiting {
+	case 0:
+		return text
+	case 1:
+		return text + ", of which 1 waits for another attempt"
+	}
+	return fmt.Sprintf("%s, of which %d wait for another attempt", text, r.Waiting)
+}

@@ -11,6 +11,7 @@ import (
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/text/output"
 )
 
 func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
@@ -20,12 +21,13 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 	var out bytes.Buffer
 	clocktest.Eventually(t, "the relay is connected again", func() bool {
 		out.Reset()
-		if err := (&statusCmd{remote{Target: service.URL, Output: "table"}}).run(t.Context(), &out); err != nil {
+		if err := (&statusCmd{remote{running{Target: service.URL}, output.Form{Output: "table"}}}).run(t.Context(),
+			&out); err != nil {
 			t.Fatal(err)
 		}
 		return strings.Contains(out.String(), "up since")
 	})
-	for _, want := range []string{"kafka     up since ", "backlog   0,", "parked    2\n",
+	for _, want := range []string{"kafka     up since ", "backlog   0 messages\n", "parked    2\n",
 		"backup    no schedule",
 		"lineage   " + service.Outbox.Lineage() + " from 1 on\n"} {
 		if !strings.Contains(out.String(), want) {
@@ -33,7 +35,8 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if err := (&statusCmd{remote{Target: service.URL, Output: "json"}}).run(t.Context(), &out); err != nil {
+	if err := (&statusCmd{remote{running{Target: service.URL}, output.Form{Output: "json"}}}).run(t.Context(),
+		&out); err != nil {
 		t.Fatal(err)
 	}
 	var report orders.Report

@@ -8,13 +8,13 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/client/orders"
 	"ordertally/client/statistics"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -129,33 +129,16 @@ func askCounting(
 }
 
 func (c *traceCmd) write(out io.Writer, t *trace) error {
-	var text []byte
-	var err error
-	switch c.Output {
-	case "ndjson":
-		text, err = json.Marshal(t)
-	case "json":
-		text, err = json.MarshalIndent(t, "", "  ")
-	default:
-		return t.writeTable(out)
-	}
-	if err == nil {
-		_, err = out.Write(append(text, '\n'))
-	}
-	return err
+	return c.Write(out, t, t.writeTable)
 }
 
 func (t *trace) writeTable(out io.Writer) error {
 	d := &t.delivery
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	table := output.NewTable("STEP", "WHEN", "AFTER", "DETAIL")
 	row := func(step string, at time.Time, after *seconds, detail ...string) {
-		when := "-"
-		if !at.IsZero() {
-			when = at.UTC().Format("2006-01-02T15:04:05.000Z07:00")
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", step, when, after, strings.Join(detail, ", "))
+		table.Row(output.Said(step), output.Said(output.Millis(at)), output.Said(after.String()),
+			output.Said(strings.Join(detail, ", ")))
 	}
-	fmt.Fprintln(table, "STEP\tWHEN\tAFTER\tDETAIL")
 	row("committed", d.CommittedAt, nil, "order "+t.OrderID, "message "+d.MessageID)
 	step, detail := string(d.State), []string{}
 	if d.Partition != nil && d.Offset != nil {
@@ -169,12 +152,12 @@ func (t *trace) writeTable(out io.Writer) error {
 		detail = append(detail, "refused as "+d.Class, strconv.Quote(d.Reason))
 	}
 	if !d.NextAttemptAt.IsZero() {
-		detail = append(detail, "next try "+stamp(d.NextAttemptAt))
+		detail = append(detail, "next try "+output.Time(d.NextAttemptAt))
 	}
 	row(step, d.PublishedAt, t.Published, detail...)
 	if t.counting == nil {
 		row("?", time.Time{}, nil, "the activity service did not answer")
-		return table.Flush()
+		return table.Write(out)
 	}
 	switch n := t.counting; {
 	case n.State == statistics.MessageStateCounted && n.CountedAt.IsZero():
@@ -188,7 +171,7 @@ func (t *trace) writeTable(out io.Writer) error {
 	default:
 		row("not counted", time.Time{}, nil, t.whyNot())
 	}
-	return table.Flush()
+	return table.Write(out)
 }
 
 // whyNot tells why a message that the activity service does not know may be uncounted.
@@ -200,7 +183,14 @@ func (t *trace) whyNot() string {
 	case d.Partition != nil && d.Offset != nil && n.AsOf.Offsets[strconv.Itoa(int(*d.Partition))] > *d.Offset:
 		return "the activity service read past it: is it reading another cluster, or is the message parked?"
 	case n.AsOf.Lag != nil && n.AsOf.Lagging:
-		return fmt.Sprintf("not read yet, %d messages wait", *n.AsOf.Lag)
+		return "not read yet: " + waits(*n.AsOf.Lag)
 	}
 	return "not read yet"
+}
+
+func waits(messages int64) string {
+	if messages == 1 {
+		return "1 message waits"
+	}
+	return fmt.Sprintf("%d messages wait", messages)
 }

@@ -20,6 +20,7 @@ import (
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 )
 
 // lockedLog may be written and read concurrently.
@@ -50,7 +51,7 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	placeSick(t, service, 3)
 	clocktest.Eventually(t, "all are refused once", func() bool { return service.Outbox.Waiting() == 3 })
 
-	as := func(form string) remote { return remote{Target: service.URL, Output: form} }
+	as := func(form string) remote { return remote{running{Target: service.URL}, output.Form{Output: form}} }
 	ls := func(form string, paging parkedverbs.Paging) string {
 		t.Helper()
 		c := outboxLsCmd{Ls: parkedverbs.Ls[outboxRemote]{Remote: outboxRemote{as(form)}, Paging: paging},
@@ -70,7 +71,7 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 		m.NextAttemptAt.Before(time.Now()) || m.LastFailedAt.IsZero() || m.CommittedAt.IsZero() {
 		t.Errorf("listed as %+v", m)
 	}
-	next := stamp(m.NextAttemptAt)
+	next := output.Time(m.NextAttemptAt)
 	wants := func(what, text string, words ...string) {
 		t.Helper()
 		for _, word := range append(words, "too_large", "over the topic's limit") {

@@ -54,6 +54,12 @@ func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
 // Stdout returns standard output, for text that comes from a service.
 func Stdout() *Writer { return NewWriter(os.Stdout) }
 
+// File returns the file that w writes to, or nil if it is no file.
+func (w *Writer) File() *os.File {
+	file, _ := w.to.(*os.File)
+	return file
+}
+
 // Write implements io.Writer. An incomplete character waits for its other bytes.
 func (w *Writer) Write(text []byte) (int, error) {
 	whole := append(w.part, text...) //nolint:gocritic // part is replaced below

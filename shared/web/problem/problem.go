@@ -6,6 +6,7 @@ package problem
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -98,10 +99,19 @@ func MethodNotAllowed(allow ...string) Problem {
 	return p
 }
 
-// Error returns status, code and detail.
+// Error returns status, code, detail and the faults, on one line.
 func (p Problem) Error() string {
-	if p.Detail == "" {
-		return fmt.Sprintf("%d %s", p.Status, p.Code)
+	text := fmt.Sprintf("%d %s", p.Status, p.Code)
+	if p.Detail != "" {
+		text += ": " + p.Detail
 	}
-	return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail)
+	for i := range p.Errors {
+		f := &p.Errors[i]
+		separator := " "
+		if i > 0 {
+			separator = "; "
+		}
+		text += separator + strings.TrimSpace(f.Pointer+" "+f.Detail)
+	}
+	return text
 }
