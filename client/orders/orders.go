@@ -24,6 +24,16 @@ const (
 	ClassUnavailable  Class = "unavailable"
 )
 
+// Defines values for CountingState.
+const (
+	CountingStateConflict   CountingState = "conflict"
+	CountingStateCounted    CountingState = "counted"
+	CountingStateLate       CountingState = "late"
+	CountingStateParked     CountingState = "parked"
+	CountingStateUnanswered CountingState = "unanswered"
+	CountingStateUnknown    CountingState = "unknown"
+)
+
 // Defines values for Durability.
 const (
 	DurabilityKafka Durability = "kafka"
@@ -172,6 +182,15 @@ type Acknowledgement struct {
 
 // Class What kind of failure an error of Kafka is.
 type Class string
+
+// Counting defines model for Counting.
+type Counting struct {
+	// Messages One entry for each message of the order, in the order written.
+	Messages []MessageCounting `json:"messages"`
+}
+
+// CountingState What the activity service knows about a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); unknown (not read yet, never sent, or forgotten); unanswered (the service said nothing).
+type CountingState string
 
 // Delivery defines model for Delivery.
 type Delivery struct {
@@ -397,6 +416,30 @@ type Link struct {
 
 // LinkState The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another service took over).
 type LinkState string
+
+// MessageCounting defines model for MessageCounting.
+type MessageCounting struct {
+	// CountedAt When it was counted. Left out when it was not, and when that is not known any more.
+	CountedAt time.Time `json:"counted_at,omitempty,omitzero"`
+
+	// Detail Why it is not counted, or why the activity service said nothing. For people.
+	//
+	// Examples: The activity service does not answer.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// MessageID The message's id, its ce_id.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-000000000001
+	MessageID string `json:"message_id"`
+
+	// State What the activity service knows about a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); unknown (not read yet, never sent, or forgotten); unanswered (the service said nothing).
+	State CountingState `json:"state"`
+
+	// Type The message's type, its ce_type. The activity of this name was asked.
+	//
+	// Examples: ORDER_CREATED
+	Type string `json:"type"`
+}
 
 // MessageDelivery defines model for MessageDelivery.
 type MessageDelivery struct {
@@ -906,6 +949,16 @@ func (c *Client) CancelOrder(ctx context.Context, id string, params CancelOrderP
 	r.Header("Prefer", params.Prefer)
 	r.Body = body
 	return client.Do[PlacedOrder](ctx, c.Client, r)
+}
+
+// GetCounting: Whether and when an order's messages were counted.
+//
+// The order service asks the activity service that activity-url names, with the caller's own credential, for a second at most. A message that it learns nothing about is unanswered, and the detail says why. The credential is sent only over https, or to the same machine.
+//
+//	GET /v1/orders/{id}/counting
+func (c *Client) GetCounting(ctx context.Context, id string) (client.Answer[Counting], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/orders/%s/counting", id)
+	return client.Do[Counting](ctx, c.Client, r)
 }
 
 // GetDelivery: How an order's messages got on, down to partition and offset.

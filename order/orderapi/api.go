@@ -41,18 +41,21 @@ type Config struct {
 	Gate     *admission.Gate // admits placements
 	Acks     *ack.Acks       // decides when answers leave
 	Backups  *backup.Running
-	Logger   zerolog.Logger
+	// ActivityURL is where the activity service is, for links and to ask it when orders were counted; "" for none.
+	ActivityURL webpage.Address
+	Logger      zerolog.Logger
 }
 
 type api struct {
 	Config
 	answers  *web.Answers
 	failures *web.Failures
+	activity *activityService
 }
 
 // New returns the handler of the API.
 func New(config Config) http.Handler {
-	a := &api{config, web.NewAnswers(), web.NewFailures(config.Logger)}
+	a := &api{config, web.NewAnswers(), web.NewFailures(config.Logger), newActivityService(config.ActivityURL)}
 	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
 	return config.Limiter.ByAddress(web.NewRouter(routes))
 }
@@ -68,7 +71,7 @@ func (a *api) routes() []web.Route {
 	backups := backupapi.API{Running: a.Backups, Logger: a.Logger}
 	routes = append(routes, backups.Routes(a.handle)...)
 	return append(append(routes, parked.AuditRoute(a.handle)), []web.Route{
-		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: page},
+		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: a.console()},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
 		{Method: http.MethodPost, Path: "/v1/orders", Scope: auth.OrdersWrite, Handler: a.handle(a.place)},
 		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},
@@ -80,6 +83,8 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodPost, Path: "/v1/orders/{id}/cancel", Scope: auth.OrdersWrite, Handler: a.handle(a.cancel)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead,
 			Handler: a.handle(a.delivery)},
+		{Method: http.MethodGet, Path: "/v1/orders/{id}/counting", Scope: auth.OrdersRead,
+			Handler: a.handle(a.counting)},
 		{Method: http.MethodGet, Path: "/v1/outbox", Scope: auth.OpsRead, Handler: a.handle(a.report)},
 		{Method: http.MethodPost, Path: "/v1/outbox/partitions", Scope: auth.OpsWrite, Handler: a.handle(a.partitions)},
 		{Method: http.MethodGet, Path: "/v1/outbox/waiting", Scope: auth.OpsRead, Handler: a.handle(a.listWaiting)},

@@ -111,6 +111,10 @@ func closedSets() []openapi.Closed {
 			"known: "+
 			"offer it with its placement), adopted (it or its cancellation was stored), superseded (another order has "+
 			"its key or reference), refused.", order.HandoverResults()...),
+		openapi.ClosedSet("What the activity service knows about a message: counted; parked (it cannot be counted); "+
+			"late (it may have been counted and forgotten; an operator decides); conflict (another message had its "+
+			"id; an operator decides); unknown (not read yet, never sent, or forgotten); unanswered (the service said "+
+			"nothing).", countingStates()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet("Where an order is known to be: local (on the service's disk), kafka (committed in Kafka as "+
 			"well).", ack.Durabilities()...),
@@ -276,6 +280,14 @@ func operations() map[string]openapi.Operation {
 		"GET /v1/orders/{id}/delivery": {
 			ID: "getDelivery", Summary: "How an order's messages got on, down to partition and offset.", Path: id,
 			Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Replies: elsewhere,
+			Problems: missing,
+		},
+		"GET /v1/orders/{id}/counting": {
+			ID: "getCounting", Summary: "Whether and when an order's messages were counted.", Path: id,
+			Description: "The order service asks the activity service that activity-url names, with the caller's own " +
+				"credential, for a second at most. A message that it learns nothing about is unanswered, and the " +
+				"detail says why. The credential is sent only over https, or to the same machine.",
+			Answer: Counting{}, AnswerExample: exampleCounting, AnswerHeaders: plain, Replies: elsewhere,
 			Problems: missing,
 		},
 		"POST /v1/orders:handover": {

@@ -58,6 +58,11 @@ var (
 		Partition: new(int32(3)), Offset: new(int64(41)),
 	}
 
+	exampleCounting = Counting{Messages: []MessageCounting{{
+		Type: event.TypeCreated, MessageID: exampleMessageID, State: "counted",
+		CountedAt: exampleTime.Add(29 * time.Millisecond),
+	}}}
+
 	exampleDelivery = order.Delivery{
 		MessageDelivery: exampleMessage, Messages: []order.MessageDelivery{exampleMessage},
 	}

@@ -1,17 +1,27 @@
 package orderapi
 
 import (
+	"bytes"
 	"embed"
+	"html/template"
+	"net/http"
 
 	"ordertally/shared/web/webpage"
 )
 
 //go:embed page/index.html
-var pageHTML []byte
+var pageHTML string
 
 //go:embed page/*.css page/*.js
 var assets embed.FS
 
-// page is the operators' page. It shows the state of the outbox and what to do about parked messages. The page requests
-// its own data.
-var page = webpage.NewPage(pageHTML).ServeHTTP
+var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+
+// console returns the handler of the console. It is one page: its script requests what it shows.
+func (a *api) console() http.HandlerFunc {
+	var text bytes.Buffer
+	if err := pageTemplate.Execute(&text, a.ActivityURL); err != nil {
+		panic("page: " + err.Error()) // the template is part of the program
+	}
+	return webpage.NewPage(text.Bytes()).ServeHTTP
+}

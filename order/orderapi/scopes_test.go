@@ -32,6 +32,7 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET /v1/orders/{id}":                 auth.OrdersRead,
 		"POST /v1/orders/{id}/cancel":         auth.OrdersWrite,
 		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,
+		"GET /v1/orders/{id}/counting":        auth.OrdersRead,
 		"GET /v1/outbox":                      auth.OpsRead,
 		"POST /v1/outbox/partitions":          auth.OpsWrite,
 		"GET /v1/outbox/audit":                auth.OpsRead,

@@ -8,6 +8,7 @@ import (
 	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
 	"ordertally/shared/service"
+	"ordertally/shared/web/webpage"
 )
 
 // Config holds the settings of the order service. A zero field has its default.
@@ -24,6 +25,10 @@ type Config struct {
 	// Of a file that another service has gone on from: go on as a copy, with a lineage of its own. Holds for one fork;
 	// start without it afterwards.
 	Fork bool `name:"fork"`
+
+	// Where a browser finds the activity service, such as https://statistics.example.com. The console links to it, and the
+	// service asks it when orders were counted. Empty: neither.
+	ActivityURL webpage.Address `name:"activity-url" placeholder:"URL"`
 
 	Ack       ack.Config            `embed:""`
 	Admission admission.Config      `embed:"" prefix:"admission-"`

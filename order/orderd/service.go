@@ -101,7 +101,8 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	}
 	return orderapi.New(orderapi.Config{
 		Orders: orders, Store: store, Outbox: box, Recovery: recovery, Topic: c.Topic, Guard: base.Guard,
-		Limiter: base.Limiter, Backups: base.Backups, Gate: gate, Acks: acks, Logger: logger,
+		Limiter: base.Limiter, Backups: base.Backups, Gate: gate, Acks: acks, ActivityURL: c.ActivityURL,
+		Logger: logger,
 	}), nil
 }
 

@@ -29,6 +29,7 @@ import (
 	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi/openapitest"
+	"ordertally/shared/web/webpage"
 )
 
 // Service is a running API.
@@ -51,6 +52,9 @@ type Service struct {
 
 	// Limits are the limits of requests. Set them before Start.
 	Limits ratelimit.Config
+
+	// ActivityURL is where the activity service is. Set it before Start.
+	ActivityURL webpage.Address
 
 	// Wrap wraps the API's handler. Set it before Start.
 	Wrap func(http.Handler) http.Handler
@@ -113,7 +117,7 @@ func (s *Service) Start() {
 		Orders: placement, Store: store, Outbox: box, Recovery: recovery, Topic: event.Topic, Logger: zerolog.Nop(),
 		Guard:   &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Unlimited(),
-		Acks:    ack.New(s.Ack, box, prometheus.NewRegistry()),
+		Acks:    ack.New(s.Ack, box, prometheus.NewRegistry()), ActivityURL: s.ActivityURL,
 		Backups: backup.NewRunning(orderstore.Backup(), s.db, backup.Config{}, prometheus.NewRegistry(), zerolog.Nop()),
 	}))
 	handler = openapitest.Check(s.t, orderapi.Document(), handler)
