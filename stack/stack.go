@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,8 +116,13 @@ func (s *Stack) start(ctx context.Context) (err error) {
 			QuietRequests: true, Verbosity: s.config.Verbosity, Drops: s.config.Drops,
 		}
 	}
+	activityListen, err := freePort(ctx, s.config.ActivityListen)
+	if err != nil {
+		return err
+	}
 	s.order, err = orderd.New(orderd.Config{
-		Config: around(s.config.OrderListen, s.config.OrderOpsListen, "order.db"),
+		Config:      around(s.config.OrderListen, s.config.OrderOpsListen, "order.db"),
+		ActivityURL: webpage.Address("http://" + activityListen),
 	}, part("order"))
 	if err != nil {
 		return err
@@ -127,7 +133,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	s.steps.Push("order", s.order.Stop)
 
 	s.activity, err = activityd.New(activityd.Config{
-		Config: around(s.config.ActivityListen, s.config.ActivityOpsListen, "activity.db"),
+		Config: around(activityListen, s.config.ActivityOpsListen, "activity.db"),
 		Zone:   s.config.Zone, Activities: s.config.Activities,
 		OrderURL: webpage.Address(s.OrderURL()),
 	}, part("activity"))
@@ -139,6 +145,19 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("activity", s.activity.Stop)
 	return nil
+}
+
+// freePort replaces a port 0 by one that is free: the order service names the activity service's address before that
+// listens.
+func freePort(ctx context.Context, listen string) (string, error) {
+	if !strings.HasSuffix(listen, ":0") {
+		return listen, nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // makeTopics makes the topics of declared activities. The topic of the orders is order's to make.

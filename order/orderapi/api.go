@@ -23,6 +23,7 @@ import (
 	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/recovery"
+	"ordertally/shared/service/history"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/problem"
@@ -41,9 +42,26 @@ type Config struct {
 	Gate     *admission.Gate // admits placements
 	Acks     *ack.Acks       // decides when answers leave
 	Backups  *backup.Running
+	History  *history.History // of Figures
 	// ActivityURL is where the activity service is, for links and to ask it when orders were counted; "" for none.
 	ActivityURL webpage.Address
 	Logger      zerolog.Logger
+}
+
+// Figures are those of the service's last hour: the backlog and the age of its oldest message, how many orders are
+// placed and how many messages published a second, and how long a commit and the way from there to Kafka take.
+func Figures() []history.Figure {
+	const commit, published = "order_commit_seconds", "order_outbox_publish_delay_seconds"
+	return []history.Figure{
+		{Name: "backlog", Metric: "order_outbox_backlog_messages"},
+		{Name: "oldest_seconds", Metric: "order_outbox_oldest_unpublished_seconds"},
+		{Name: "placed_per_second", Metric: "order_placed_total", As: history.Rate},
+		{Name: "published_per_second", Metric: "order_outbox_published_total", As: history.Rate},
+		{Name: "commit_median_seconds", Metric: commit, As: history.Median},
+		{Name: "commit_slowest_seconds", Metric: commit, As: history.Slowest},
+		{Name: "publish_median_seconds", Metric: published, As: history.Median},
+		{Name: "publish_slowest_seconds", Metric: published, As: history.Slowest},
+	}
 }
 
 type api struct {
@@ -70,6 +88,7 @@ func (a *api) routes() []web.Route {
 	routes := append(keys.Routes(a.handle), parked.Routes(a.handle)...)
 	backups := backupapi.API{Running: a.Backups, Logger: a.Logger}
 	routes = append(routes, backups.Routes(a.handle)...)
+	routes = append(routes, a.History.Routes(a.handle)...)
 	return append(append(routes, parked.AuditRoute(a.handle)), []web.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: a.console()},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},

@@ -12,6 +12,7 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked/parkedapi"
+	"ordertally/shared/service/history"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/problem"
@@ -150,6 +151,7 @@ func contract() openapi.API {
 	all := operations()
 	maps.Copy(all, keyapi.Operations())
 	maps.Copy(all, backupapi.Operations())
+	maps.Copy(all, history.Operations())
 	parked := (&api{}).parked()
 	maps.Copy(all, parked.Operations())
 	maps.Copy(all, parked.AuditOperation())

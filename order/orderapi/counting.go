@@ -153,7 +153,10 @@ func (c *MessageCounting) ask(ctx context.Context, service *statistics.Client, m
 		c.State, c.Detail = "unknown", "The message is not published."
 		return
 	}
-	params := statistics.GetMessageParams{Lineage: m.Lineage, Sequence: int64(m.Sequence)} //nolint:gosec // slots are far from 2^63
+	params := statistics.GetMessageParams{
+		Lineage:  m.Lineage,
+		Sequence: int64(m.Sequence), //nolint:gosec // slots are far from 2^63
+	}
 	found, err := service.GetMessage(ctx, m.Type, m.MessageID.String(), params)
 	if err != nil {
 		c.Detail = unansweredBecause(err)

@@ -50,7 +50,8 @@ func counting(t *testing.T, service *apitest.Service, id string, key ...string) 
 	}
 	resp, answer := c.do(t, service)
 	var found countings
-	if err := json.Unmarshal([]byte(answer), &found, json.MatchCaseInsensitiveNames(true)); err != nil || resp.StatusCode != http.StatusOK ||
+	if err := json.Unmarshal([]byte(answer), &found, json.MatchCaseInsensitiveNames(true)); err != nil ||
+		resp.StatusCode != http.StatusOK ||
 		len(found.Messages) != 1 {
 		t.Fatalf("%d %s", resp.StatusCode, answer)
 	}
@@ -121,7 +122,8 @@ func TestCounting_SaysWhyItIsUnanswered(t *testing.T) {
 			var c countings
 			resp, err := http.Get(service.URL + "/v1/orders/" + id + "/counting")
 			if err == nil {
-				err = errors.Join(json.UnmarshalRead(resp.Body, &c, json.MatchCaseInsensitiveNames(true)), resp.Body.Close())
+				err = errors.Join(json.UnmarshalRead(resp.Body, &c, json.MatchCaseInsensitiveNames(true)),
+					resp.Body.Close())
 			}
 			if err != nil || len(c.Messages) != 1 {
 				t.Errorf("%+v, %v", c, err)

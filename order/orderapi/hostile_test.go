@@ -35,6 +35,9 @@ func TestHostileRequests(t *testing.T) {
 	add("an order, with a key for placing only", 403, "insufficient_scope",
 		raw("GET /v1/orders/"+theirs, "", as(writer)))
 	add("its delivery, likewise", 403, "insufficient_scope", raw("GET /v1/orders/"+theirs+"/delivery", "", as(writer)))
+	add("whether it was counted, likewise", 403, "insufficient_scope",
+		raw("GET /v1/orders/"+theirs+"/counting", "", as(writer)))
+	add("the last hour, with a customer's key", 403, "insufficient_scope", raw("GET /v1/history", "", as(shop)))
 	add("all orders, with an operator's key", 403, "insufficient_scope", raw("GET /v1/orders", "", as(operator)))
 	for _, id := range []string{
 		"0", "1", "-1", "00000000-0000-0000-0000-000000000000", "936da01f-9abd-4d9d-80c7-02af85c822a8",

@@ -35,6 +35,7 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET /v1/orders/{id}/counting":        auth.OrdersRead,
 		"GET /v1/outbox":                      auth.OpsRead,
 		"POST /v1/outbox/partitions":          auth.OpsWrite,
+		"GET /v1/history":                     auth.OpsRead,
 		"GET /v1/outbox/audit":                auth.OpsRead,
 		"GET /v1/outbox/parked/export":        auth.OpsRead,
 		"GET /v1/outbox/waiting":              auth.OpsRead,

@@ -26,8 +26,8 @@ type Config struct {
 	// start without it afterwards.
 	Fork bool `name:"fork"`
 
-	// Where a browser finds the activity service, such as https://statistics.example.com. The console links to it, and the
-	// service asks it when orders were counted. Empty: neither.
+	// Where a browser finds the activity service, such as https://statistics.example.com. The console links to it, and
+	// the service asks it when orders were counted. Empty: neither.
 	ActivityURL webpage.Address `name:"activity-url" placeholder:"URL"`
 
 	Ack       ack.Config            `embed:""`

@@ -184,6 +184,7 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Ack.Ack = "disk" }, `ack: "disk" is neither local nor kafka`},
 		{func(c *Config) { c.Ack.Else = "wait" }, `ack-else: "wait" is none of local, keyless, refuse`},
 		{func(c *Config) { c.Ack.Wait = time.Minute }, "ack-wait: 1m0s is not between 10ms and 30s"},
+		{func(c *Config) { c.ActivityURL = "statistics:8090" }, "activity-url: want an address for a browser"},
 		{func(c *Config) { c.IdempotencyRetention = -1 },
 			"idempotency-retention: -1ns is not between 1m0s and 876000h0m0s"},
 	} {

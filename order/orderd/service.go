@@ -19,6 +19,7 @@ import (
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/recovery"
 	"ordertally/shared/service"
+	"ordertally/shared/service/history"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
 )
@@ -99,10 +100,12 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	if err != nil {
 		return nil, err
 	}
+	past := history.New(registry, clock.System{}, orderapi.Figures()...)
+	base.Part("history", past.Run, nil)
 	return orderapi.New(orderapi.Config{
 		Orders: orders, Store: store, Outbox: box, Recovery: recovery, Topic: c.Topic, Guard: base.Guard,
-		Limiter: base.Limiter, Backups: base.Backups, Gate: gate, Acks: acks, ActivityURL: c.ActivityURL,
-		Logger: logger,
+		Limiter: base.Limiter, Backups: base.Backups, Gate: gate, Acks: acks, History: past,
+		ActivityURL: c.ActivityURL, Logger: logger,
 	}), nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/recovery"
+	"ordertally/shared/service/history"
 	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi/openapitest"
@@ -117,7 +118,8 @@ func (s *Service) Start() {
 		Orders: placement, Store: store, Outbox: box, Recovery: recovery, Topic: event.Topic, Logger: zerolog.Nop(),
 		Guard:   &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Unlimited(),
-		Acks:    ack.New(s.Ack, box, prometheus.NewRegistry()), ActivityURL: s.ActivityURL,
+		Acks: ack.New(s.Ack, box, prometheus.NewRegistry()), ActivityURL: s.ActivityURL,
+		History: history.New(prometheus.NewRegistry(), s.clock, orderapi.Figures()...),
 		Backups: backup.NewRunning(orderstore.Backup(), s.db, backup.Config{}, prometheus.NewRegistry(), zerolog.Nop()),
 	}))
 	handler = openapitest.Check(s.t, orderapi.Document(), handler)
