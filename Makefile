@@ -24,7 +24,7 @@ space := $(subst ,, )
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test faults lint generate bench clean
+.PHONY: help build run test faults lint generate bench module clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ generate: ## Write anew what is made of the programs: the list of settings, the 
 
 bench: ## Benchmarks, each with its baseline in the same run
 	go test -p 1 -run '^$$' -bench . -benchmem ./...
+
+module: ## MODULE=example.com/you/ordertally gives the module another path, everywhere, for programs that import it
+	@go run ./build/module "$(MODULE)"
 
 clean: ## Remove what was built; ./data, where `make run` keeps its orders, stays
 	rm -rf bin

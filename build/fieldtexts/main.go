@@ -1,4 +1,4 @@
-// Fieldtexts writes the table of ordertally/shared/text/fieldtext to standard output: the comments of the fields of all
+// Fieldtexts writes the table of package fieldtext to standard output: the comments of the fields of all
 // structures that have tags, in all packages below the working directory.
 package main
 
@@ -21,7 +21,7 @@ import (
 	"strings"
 )
 
-const module = "ordertally"
+const module = "ordertally/"
 
 func main() {
 	all := table{}
