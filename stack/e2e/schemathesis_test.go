@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,23 +26,22 @@ import (
 // schemathesisVersion is the version that .ci/run installs. Others may find other things.
 const schemathesisVersion = "4.32.5"
 
-// schemathesis returns the program, from SCHEMATHESIS or PATH, or skips the test, loudly.
-func schemathesis(t *testing.T) string {
+// toolFromPyPI returns the path of a program from the variable or PATH, or skips the test, loudly.
+func toolFromPyPI(t *testing.T, name, variable, version string) string {
 	t.Helper()
-	path, err := exec.LookPath("schemathesis")
-	if named := os.Getenv("SCHEMATHESIS"); named != "" {
+	path, err := exec.LookPath(name)
+	if named := os.Getenv(variable); named != "" {
 		path, err = exec.LookPath(named)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return path
-	case os.Getenv("REQUIRE_ALL") == "1":
-		t.Fatalf("REQUIRE_ALL=1, and schemathesis %s is not installed: pip install schemathesis==%[1]s, or name it "+
-			"in SCHEMATHESIS", schemathesisVersion)
-	default:
-		t.Skipf("SKIPPED: schemathesis is not installed: pip install schemathesis==%s, or name it in SCHEMATHESIS",
-			schemathesisVersion)
 	}
+	missing := fmt.Sprintf("%s %s is not installed: pip install %[1]s==%[2]s, or name it in %s", name, version,
+		variable)
+	if os.Getenv("REQUIRE_ALL") == "1" {
+		t.Fatal("REQUIRE_ALL=1, and " + missing)
+	}
+	t.Skip("SKIPPED: " + missing)
 	return ""
 }
 
@@ -74,7 +74,7 @@ var casesPattern = regexp.MustCompile(`(?m)^\s*(\d+) generated`)
 // OpenAPI documents. No answer may be a 5xx or undocumented. ORDERTALLY_SCHEMATHESIS is the least number of cases for
 // each service, 500 by default.
 func TestAPIs_AnswerSchemathesisAsDocumented(t *testing.T) {
-	program := schemathesis(t)
+	program := toolFromPyPI(t, "schemathesis", "SCHEMATHESIS", schemathesisVersion)
 	wanted := 500
 	if text := os.Getenv("ORDERTALLY_SCHEMATHESIS"); text != "" {
 		var err error
