@@ -3,11 +3,11 @@ package settings
 import (
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+
+	"ordertally/shared/text/output"
 )
 
 // Print is `config print`: it prints the settings of a command and where each came from. It is embedded in its own
@@ -27,12 +27,11 @@ func (p *Print) Print(w io.Writer, sources *Sources, ctx *kong.Context, command 
 	case "markdown":
 		return sources.source.document(w, ctx.Model.Node, command)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "SETTING\tVALUE\tFROM") // Flush returns the error
+	table := output.NewTable("SETTING", "VALUE", "FROM")
 	for _, v := range append(append([]Value{sources.config(ctx)}, values...), sources.variables(ctx)...) {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, strings.ReplaceAll(v.Text, "\n", " "), v.Source)
+		table.Row(v.Name, output.Said(v.Text), output.Said(v.Source))
 	}
-	return table.Flush()
+	return table.Write(w)
 }
 
 // printYAML writes the variables as comments, because they are not settings of a file.

@@ -52,7 +52,7 @@ func (c *daysCmd) run(ctx context.Context, out io.Writer) error {
 	}
 	rows := periods(&answer.Value)
 	list := output.List[period]{Answer: answer.Raw, Member: c.By + "s", Rows: rows, Columns: columns(c.By, rows),
-		Notes: []string{"in " + answer.Value.Tz + "; " + standing(answer.Value.Final, false, &answer.Value.AsOf)}}
+		Below: []string{"in " + answer.Value.Tz + "; " + standing(answer.Value.Final, false, &answer.Value.AsOf)}}
 	return list.Write(out, c.Output)
 }
 

@@ -70,7 +70,7 @@ func (r conflictsRemote) Ledger() parkedverbs.Ledger {
 }
 
 // ledgerRemote is what all ledgers share.
-type ledgerRemote struct{ remote }
+type ledgerRemote struct{ counted }
 
 func (r ledgerRemote) ledger(name activity.Ledger, retry string) parkedverbs.Ledger {
 	return parkedverbs.Ledger{
@@ -82,9 +82,6 @@ func (r ledgerRemote) ledger(name activity.Ledger, retry string) parkedverbs.Led
 		},
 	}
 }
-
-// Format implements parkedverbs.Remote.
-func (r ledgerRemote) Format() string { return r.Output }
 
 // Service implements parkedverbs.Remote.
 func (r ledgerRemote) Service() (parkedverbs.Service, error) {

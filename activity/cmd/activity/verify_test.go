@@ -67,7 +67,7 @@ func TestVerify_HidesPasswordsInURLs(t *testing.T) {
 				t.Errorf("shown: %v", err)
 			}
 			ls := parkedverbs.Ls[parkedRemote]{
-				Remote: parkedRemote{ledgerRemote{remote{counted: counted{running: running{Target: address}}}}}}
+				Remote: parkedRemote{ledgerRemote{counted{running: running{Target: address}}}}}
 			if err := ls.Print(t.Context(), io.Discard); err == nil || strings.Contains(err.Error(), "sesame") {
 				t.Errorf("shown: %v", err)
 			}

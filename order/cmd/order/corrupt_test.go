@@ -26,7 +26,7 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")
 	parkSick(t, service, 3)
-	remote := outboxRemote{remote{running{Target: service.URL}, output.Form{Output: "table"}}}
+	remote := outboxRemote{running{Target: service.URL}}
 	var before, page parkedapi.Page[orderapi.ParkedMessage]
 	list, err := parkedverbs.Ask(t.Context(), remote, "GET", "/v1/outbox/parked", nil, nil)
 	if err != nil || json.Unmarshal(list, &before) != nil || len(before.Parked) != 3 {
@@ -53,8 +53,8 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	ls := func(form string, waiting bool) string {
 		t.Helper()
 		var out bytes.Buffer
-		remote.Output = form
-		c := outboxLsCmd{Ls: parkedverbs.Ls[outboxRemote]{Remote: remote}, Waiting: waiting}
+		c := outboxLsCmd{Ls: parkedverbs.Ls[outboxRemote]{Remote: remote,
+			RowsForm: output.RowsForm{Output: form}}, Waiting: waiting}
 		if err := c.run(t.Context(), &out); err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,6 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 		t.Errorf("the waiting ones: %+v, %v", waiting, err)
 	}
 	var out bytes.Buffer
-	remote.Output = "table"
 	show := parkedverbs.Show[outboxRemote]{Remote: remote, ID: bad.ID}
 	if err := show.Print(t.Context(), &out); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("by itself: %v", err)

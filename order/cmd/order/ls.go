@@ -84,22 +84,15 @@ func (c *lsCmd) run(ctx context.Context, out, stderr io.Writer) error {
 		}
 		params.Cursor = page.Value.NextCursor
 		list := output.List[orders.PlacedOrder]{Answer: page.Raw, Member: "orders", Rows: page.Value.Orders,
-			Columns: orderColumns, Headless: !first}
+			Columns: orderColumns, Headless: !first, More: "more: --cursor ", Notes: stderr}
 		for _, id := range page.Value.Corrupt {
-			list.Notes = append(list.Notes, "damaged: order "+id+": stop the service and run order check")
-		}
-		more := params.Cursor != "" && !c.All
-		if more && c.Output == "table" {
-			list.Notes = append(list.Notes, "more: --cursor "+params.Cursor)
-		}
-		if err := list.Write(out, c.Output); err != nil || params.Cursor == "" {
-			return err
+			list.Below = append(list.Below, "damaged: order "+id+": stop the service and run order check")
 		}
 		if !c.All {
-			if c.Output == "ndjson" || c.Output == "csv" {
-				return output.Print(stderr, "more: --cursor %s\n", params.Cursor)
-			}
-			return nil
+			list.Next = params.Cursor
+		}
+		if err := list.Write(out, c.Output); err != nil || params.Cursor == "" || !c.All {
+			return err
 		}
 	}
 }

@@ -3,13 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	"os"
+
+	"github.com/go-json-experiment/json"
 
 	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -31,7 +36,7 @@ type outboxCmd struct {
 }
 
 // outboxRemote is the outbox of a running service.
-type outboxRemote struct{ remote }
+type outboxRemote struct{ running }
 
 // Ledger implements parkedverbs.Remote.
 func (outboxRemote) Ledger() parkedverbs.Ledger {
@@ -43,9 +48,6 @@ func (outboxRemote) Ledger() parkedverbs.Ledger {
 		},
 	}
 }
-
-// Format implements parkedverbs.Remote.
-func (r outboxRemote) Format() string { return r.Output }
 
 // Service implements parkedverbs.Remote.
 func (r outboxRemote) Service() (parkedverbs.Service, error) {
@@ -70,24 +72,37 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 		return settings.WithExitCode(errors.New("--class, --subject and --older-than select parked messages: leave "+
 			"them out with --waiting"), settings.ExitUsage)
 	}
-	query := url.Values{}
-	c.AddTo(query)
-	answer, err := parkedverbs.Ask(ctx, c.Remote, http.MethodGet, "/v1/outbox/waiting", query, nil)
+	shop, err := c.Remote.orders()
 	if err != nil {
 		return err
 	}
-	list := parkedverbs.List{Member: "waiting", Program: "order", More: "more: --waiting --cursor ",
-		Columns: []parkedverbs.Column{
-			{Title: "ID", Member: "id"}, {Title: "ORDER", Member: "order_id"}, {Title: "SEQUENCE", Member: "sequence"},
-			{Title: "CLASS", Member: "class"}, {Title: "ATTEMPTS", Member: "attempts"},
-			{Title: "NEXT TRY", Member: "next_attempt_at"}, {Title: "BEHIND", Member: "behind"},
-			{Title: "REASON", Member: "reason"},
-		}}
-	return list.Print(out, c.Remote.Format(), answer)
+	defer shop.Close()
+	page, err := shop.ListWaiting(ctx, orders.ListWaitingParams{Limit: int64(c.Limit), Cursor: c.Cursor})
+	if err != nil {
+		return err
+	}
+	list := output.List[orders.WaitingMessage]{Answer: page.Raw, Member: "waiting", Rows: page.Value.Waiting,
+		Columns: waitingColumns, Next: page.Value.NextCursor, More: "more: --waiting --cursor ", Notes: os.Stderr}
+	for _, sequence := range page.Value.Corrupt {
+		list.Below = append(list.Below, fmt.Sprintf("damaged: sequence %d: stop the service and run order check", sequence))
+	}
+	return list.Write(out, c.Output)
+}
+
+var waitingColumns = []output.Column[orders.WaitingMessage]{
+	{Title: "ID", Name: "id", Of: func(m *orders.WaitingMessage) any { return m.ID }},
+	{Title: "ORDER", Name: "order_id", Of: func(m *orders.WaitingMessage) any { return m.OrderID }},
+	{Title: "SEQUENCE", Name: "sequence", Of: func(m *orders.WaitingMessage) any { return m.Sequence }},
+	{Title: "CLASS", Name: "class", Of: func(m *orders.WaitingMessage) any { return m.Class }},
+	{Title: "ATTEMPTS", Name: "attempts", Of: func(m *orders.WaitingMessage) any { return m.Attempts }},
+	{Title: "NEXT TRY", Name: "next_attempt_at", Of: func(m *orders.WaitingMessage) any { return m.NextAttemptAt }},
+	{Title: "BEHIND", Name: "behind", Of: func(m *orders.WaitingMessage) any { return m.Behind }},
+	{Title: "REASON", Name: "reason", Of: func(m *orders.WaitingMessage) any { return m.Reason }},
 }
 
 type outboxPartitionsCmd struct {
 	Remote outboxRemote `embed:""`
+	output.Form
 	// How many partitions there are to be: at most those of the topic.
 	N int `arg:"" name:"number"`
 }
@@ -101,5 +116,15 @@ func (c *outboxPartitionsCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return parkedverbs.PrintDone(out, c.Remote, "partitions", answer)
+	return c.Write(out, answer, func(out io.Writer) error {
+		var done struct {
+			Partitions int   `json:"partitions"`
+			From       int64 `json:"from_sequence"`
+		}
+		if err := json.Unmarshal(answer, &done); err != nil {
+			return fmt.Errorf("read the service's answer (see --target): %w", err)
+		}
+		return output.Print(out, "new messages go to %s, from sequence %d on\n",
+			output.Count(done.Partitions, "partition"), done.From)
+	})
 }

@@ -11,15 +11,13 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
-	"ordertally/shared/text/output"
 )
 
 func TestOutbox_PartitionsOnlyGrowUpToThoseOfTheTopic(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	grow := func(n int) (string, error) {
 		var out bytes.Buffer
-		err := (&outboxPartitionsCmd{Remote: outboxRemote{
-			remote{running{Target: service.URL}, output.Form{Output: "table"}}}, N: n}).
+		err := (&outboxPartitionsCmd{Remote: outboxRemote{running{Target: service.URL}}, N: n}).
 			run(t.Context(), &out)
 		return out.String(), err
 	}
@@ -36,6 +34,6 @@ func TestOutbox_PartitionsOnlyGrowUpToThoseOfTheTopic(t *testing.T) {
 	publisher.AddPartitions(3)
 	clocktest.Eventually(t, "the new partitions are known", func() bool {
 		said, err := grow(6)
-		return err == nil && said == "6 partitions\n1 from_sequence\n"
+		return err == nil && said == "new messages go to 6 partitions, from sequence 1 on\n"
 	})
 }

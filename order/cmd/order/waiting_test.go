@@ -54,7 +54,8 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	as := func(form string) remote { return remote{running{Target: service.URL}, output.Form{Output: form}} }
 	ls := func(form string, paging parkedverbs.Paging) string {
 		t.Helper()
-		c := outboxLsCmd{Ls: parkedverbs.Ls[outboxRemote]{Remote: outboxRemote{as(form)}, Paging: paging},
+		c := outboxLsCmd{Ls: parkedverbs.Ls[outboxRemote]{Remote: outboxRemote{as(form).running}, Paging: paging,
+			RowsForm: output.RowsForm{Output: form}},
 			Waiting: true}
 		var out bytes.Buffer
 		if err := c.run(t.Context(), &out); err != nil {

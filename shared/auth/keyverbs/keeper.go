@@ -33,8 +33,6 @@ type common struct {
 	// Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys
 	// new makes the file if it is absent. Counts only on the command line, not as a setting for serve.
 	Data string `placeholder:"FILE"`
-	// Output format.
-	Output string `default:"table" enum:"table,json,ndjson" short:"o"`
 }
 
 // typed clears a file that the environment or the settings file names, because that is for serve. The verb then calls

@@ -11,7 +11,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -19,6 +18,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -35,6 +35,7 @@ type Commands struct {
 // New is the verb new.
 type New struct {
 	common
+	output.Form
 	// Who will use the key. Keys with the same name are one caller, so a new key can replace an old one.
 	Name string `arg:""`
 	// Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write backup:read keys:write,
@@ -77,25 +78,17 @@ func (c *New) run(ctx context.Context, service *Service, stdout, stderr io.Write
 		if err != nil {
 			return err
 		}
-		if c.Output == "table" {
+		err = c.Write(stdout, key, func(stdout io.Writer) error {
 			until := "for ever"
 			if !key.ExpiresAt.IsZero() {
-				until = "until " + key.ExpiresAt.Format(time.RFC3339)
+				until = "until " + output.Time(key.ExpiresAt)
 			}
-			fmt.Fprintf(
-				stderr,
-				"key %s of %s, %s, %s; it is shown this once:\n",
-				key.ID,
-				key.Name,
-				strings.Join(key.Scopes, ","),
-				until,
-			)
-			_, err = fmt.Fprintln(stdout, key.Key)
-		} else {
-			err = json.NewEncoder(stdout).Encode(key)
-		}
+			_, _ = fmt.Fprintf(stderr, "key %s of %s, %s, %s; it is shown this once:\n", key.ID, key.Name,
+				strings.Join(key.Scopes, ","), until)
+			return output.Print(stdout, "%s\n", key.Key)
+		})
 		if err != nil {
-			return fmt.Errorf("write the key: %w; revoke key %s", err, key.ID)
+			return fmt.Errorf("%w; revoke key %s", err, key.ID)
 		}
 		return nil
 	})
@@ -137,6 +130,7 @@ func (l lifetime) String() string {
 // Ls is the verb ls.
 type Ls struct {
 	common
+	output.RowsForm
 }
 
 // Run writes the list to standard output.
@@ -151,44 +145,29 @@ func (c *Ls) run(ctx context.Context, service *Service, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := c.write(out, list); err != nil {
-			return fmt.Errorf("write the list: %w", err)
+		text, err := json.Marshal(list)
+		if err != nil {
+			return err
 		}
-		return nil
+		rows := output.List[keyapi.ListedKey]{Answer: text, Member: "keys", Rows: list.Keys, Columns: columns}
+		return rows.Write(out, c.Output)
 	})
 }
 
-func (c *Ls) write(out io.Writer, list keyapi.KeyList) error {
-	switch c.Output {
-	case "json":
-		return json.NewEncoder(out).Encode(list)
-	case "ndjson":
-		for i := range list.Keys {
-			if err := json.NewEncoder(out).Encode(list.Keys[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tSTATE\tSCOPES\tCREATED\tEXPIRES\tLAST USE")
-	when := func(t time.Time, never string) string {
-		if t.IsZero() {
-			return never
-		}
-		return t.Format(time.RFC3339)
-	}
-	for i := range list.Keys {
-		k := &list.Keys[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.State, strings.Join(k.Scopes, ","),
-			when(k.CreatedAt, "-"), when(k.ExpiresAt, "never"), when(k.LastUse, "never"))
-	}
-	return table.Flush()
+var columns = []output.Column[keyapi.ListedKey]{
+	{Title: "ID", Name: "id", Of: func(k *keyapi.ListedKey) any { return k.ID }},
+	{Title: "NAME", Name: "name", Of: func(k *keyapi.ListedKey) any { return k.Name }},
+	{Title: "STATE", Name: "state", Of: func(k *keyapi.ListedKey) any { return k.State }},
+	{Title: "SCOPES", Name: "scopes", Of: func(k *keyapi.ListedKey) any { return strings.Join(k.Scopes, ",") }},
+	{Title: "CREATED", Name: "created_at", Of: func(k *keyapi.ListedKey) any { return k.CreatedAt }},
+	{Title: "EXPIRES", Name: "expires_at", Empty: "never", Of: func(k *keyapi.ListedKey) any { return k.ExpiresAt }},
+	{Title: "LAST USE", Name: "last_used_at", Empty: "never", Of: func(k *keyapi.ListedKey) any { return k.LastUse }},
 }
 
 // Revoke is the verb revoke.
 type Revoke struct {
 	common
+	output.Form
 	// Id of the key, as ls shows it.
 	ID string `arg:"" name:"id"`
 }
@@ -204,15 +183,8 @@ func (c *Revoke) run(ctx context.Context, service *Service, out io.Writer) error
 		if err := keys.revoke(ctx, c.ID); err != nil {
 			return fmt.Errorf("revoke %.40q: %w; keys ls shows the ids", c.ID, err)
 		}
-		var err error
-		if c.Output == "table" {
-			_, err = fmt.Fprintf(out, "key %s is revoked\n", c.ID)
-		} else {
-			err = json.NewEncoder(out).Encode(map[string]any{"id": c.ID, "state": "revoked"})
-		}
-		if err != nil {
-			return fmt.Errorf("write the answer: %w", err)
-		}
-		return nil
+		return c.Write(out, map[string]any{"id": c.ID, "state": "revoked"}, func(out io.Writer) error {
+			return output.Print(out, "key %s is revoked\n", c.ID)
+		})
 	})
 }

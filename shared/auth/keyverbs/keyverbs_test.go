@@ -17,6 +17,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 )
 
 // orderService is the service of the verbs.
@@ -29,7 +30,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	return &rig{t, common{Data: filepath.Join(t.TempDir(), "service.db"), Output: "table"}}
+	return &rig{t, common{Data: filepath.Join(t.TempDir(), "service.db")}}
 }
 
 // make makes a key and returns its credential and id.
@@ -46,9 +47,7 @@ func (r *rig) make(name string, expires time.Duration, scopes ...string) (creden
 func (r *rig) ls(form string) string {
 	r.t.Helper()
 	var out bytes.Buffer
-	at := r.file
-	at.Output = form
-	if err := (&Ls{at}).run(r.t.Context(), orderService, &out); err != nil {
+	if err := (&Ls{r.file, output.RowsForm{Output: form}}).run(r.t.Context(), orderService, &out); err != nil {
 		r.t.Fatal(err)
 	}
 	return out.String()
@@ -56,7 +55,7 @@ func (r *rig) ls(form string) string {
 
 func (r *rig) revoke(id string) (string, error) {
 	var out bytes.Buffer
-	err := (&Revoke{r.file, id}).run(r.t.Context(), orderService, &out)
+	err := (&Revoke{common: r.file, ID: id}).run(r.t.Context(), orderService, &out)
 	return out.String(), err
 }
 
@@ -272,7 +271,7 @@ func TestVerbs_NeedTheServiceStopped(t *testing.T) {
 			"new": (&New{common: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService,
 				&out,
 				&out),
-			"ls":     (&Ls{r.file}).run(t.Context(), orderService, &out),
+			"ls":     (&Ls{common: r.file}).run(t.Context(), orderService, &out),
 			"revoke": revoking,
 		} {
 			if !errors.Is(err, boltdb.ErrLocked) || !strings.Contains(err.Error(), "stop the service") {
@@ -288,7 +287,7 @@ func TestVerbs_NeedTheServiceStopped(t *testing.T) {
 func TestVerbs_DoNotMakeAnAbsentFile(t *testing.T) {
 	r := newRig(t)
 	_, revoking := r.revoke("aaaaaaaaaa")
-	for verb, err := range map[string]error{"ls": (&Ls{r.file}).run(t.Context(), orderService, &bytes.Buffer{}),
+	for verb, err := range map[string]error{"ls": (&Ls{common: r.file}).run(t.Context(), orderService, &bytes.Buffer{}),
 		"revoke": revoking} {
 		if !errors.Is(err, fs.ErrNotExist) || settings.ExitCode(err) != settings.ExitUsage ||
 			!strings.HasPrefix(err.Error(), "--data: ") {

@@ -2,7 +2,6 @@ package parkedverbs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +9,12 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"ordertally/shared/parked"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -27,6 +30,7 @@ type Messages struct {
 // Retry publishes or counts messages after all.
 type Retry[R Remote] struct {
 	Remote R `embed:""`
+	output.Form
 	Messages
 	// Why; kept in the audit entry.
 	Reason string `name:"reason"`
@@ -37,12 +41,13 @@ func (c *Retry[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext
 
 // Print writes what became of the messages to out.
 func (c *Retry[R]) Print(ctx context.Context, out io.Writer) error {
-	return c.decide(ctx, c.Remote, c.Remote.Ledger().Retry, c.Reason, out)
+	return c.decide(ctx, c.Remote, &c.Form, c.Remote.Ledger().Retry, c.Reason, out)
 }
 
 // Discard gives messages up, for ever.
 type Discard[R Remote] struct {
 	Remote R `embed:""`
+	output.Form
 	Messages
 	// Why; kept in the audit entry.
 	Reason string `required:""`
@@ -53,11 +58,13 @@ func (c *Discard[R]) Run(ctx context.Context) error { return c.Print(ctx, safete
 
 // Print writes how many were discarded to out.
 func (c *Discard[R]) Print(ctx context.Context, out io.Writer) error {
-	return c.decide(ctx, c.Remote, string(parked.Discard), c.Reason, out)
+	return c.decide(ctx, c.Remote, &c.Form, string(parked.Discard), c.Reason, out)
 }
 
 // decide sends a request for each id, or one for all selected messages. It writes what became of them.
-func (m *Messages) decide(ctx context.Context, remote Remote, verb, reason string, out io.Writer) error {
+func (m *Messages) decide(
+	ctx context.Context, remote Remote, form *output.Form, verb, reason string, out io.Writer,
+) error {
 	selection := m.values()
 	ways := 0
 	for _, given := range []bool{len(m.IDs) > 0, len(selection) > 0, m.All} {
@@ -74,7 +81,7 @@ func (m *Messages) decide(ctx context.Context, remote Remote, verb, reason strin
 		body["reason"] = reason
 	}
 	if len(m.IDs) > 0 {
-		return m.decideEach(ctx, remote, verb, body, out)
+		return m.decideEach(ctx, remote, form, verb, body, out)
 	}
 	for name := range selection {
 		body[name] = selection.Get(name)
@@ -86,11 +93,13 @@ func (m *Messages) decide(ctx context.Context, remote Remote, verb, reason strin
 	if err != nil {
 		return err
 	}
-	return PrintDone(out, remote, parked.Past(verb), answer)
+	return PrintDone(out, form, remote.Ledger().Program, parked.Past(verb), answer)
 }
 
 // decideEach sends a request for one message after the other. It stops at the first refusal.
-func (m *Messages) decideEach(ctx context.Context, remote Remote, verb string, body any, out io.Writer) error {
+func (m *Messages) decideEach(
+	ctx context.Context, remote Remote, form *output.Form, verb string, body any, out io.Writer,
+) error {
 	service, err := remote.Service()
 	if err != nil {
 		return err
@@ -122,35 +131,34 @@ func (m *Messages) decideEach(ctx context.Context, remote Remote, verb string, b
 	if err != nil {
 		return err
 	}
-	return PrintDone(out, remote, past, text)
+	return PrintDone(out, form, remote.Ledger().Program, past, text)
 }
 
-// PrintDone writes the answer to a decision. A table has the number of messages, and then what became of them.
-func PrintDone(out io.Writer, remote Remote, past string, answer []byte) error {
-	if remote.Format() != "table" {
-		return writeJSON(out, answer)
-	}
-	var members map[string]json.RawMessage
-	var corrupt []string
-	err := json.Unmarshal(answer, &members)
-	if err == nil && members["corrupt"] != nil {
-		err = json.Unmarshal(members["corrupt"], &corrupt)
-	}
-	if err != nil {
-		return fmt.Errorf("read the service's answer: %w", err)
-	}
-	names := slices.Sorted(maps.Keys(members))
-	names = slices.DeleteFunc(names, func(name string) bool { return name == past || name == "corrupt" })
-	for _, name := range append([]string{past}, names...) {
-		if err := writeLine(out, string(members[name])+" "+name); err != nil {
-			return err
+// PrintDone writes the answer to a decision. For people it has the number of messages, and then what became of them.
+func PrintDone(out io.Writer, form *output.Form, program, past string, answer []byte) error {
+	return form.Write(out, answer, func(out io.Writer) error {
+		var members map[string]jsontext.Value
+		var corrupt []string
+		err := json.Unmarshal(answer, &members)
+		if err == nil && members["corrupt"] != nil {
+			err = json.Unmarshal(members["corrupt"], &corrupt)
 		}
-	}
-	for _, id := range corrupt {
-		if err := writeLine(out, fmt.Sprintf("damaged, left as it is: message %s: stop the service and run %s check",
-			id, remote.Ledger().Program)); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("read the service's answer: %w", err)
 		}
-	}
-	return nil
+		names := slices.Sorted(maps.Keys(members))
+		names = slices.DeleteFunc(names, func(name string) bool { return name == past || name == "corrupt" })
+		for _, name := range append([]string{past}, names...) {
+			if err := output.Print(out, "%s %s\n", members[name], name); err != nil {
+				return err
+			}
+		}
+		for _, id := range corrupt {
+			if err := output.Print(out, "damaged, left as it is: message %s: stop the service and run %s check\n", id,
+				program); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -3,17 +3,18 @@
 package parkedverbs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -21,8 +22,6 @@ import (
 type Remote interface {
 	Ledger() Ledger
 	Service() (Service, error)
-	// Format returns the output format: table, json or ndjson.
-	Format() string
 }
 
 // Service answers the requests. client.Client is one.
@@ -93,6 +92,7 @@ func set(values url.Values, name, value string) {
 // Ls lists messages.
 type Ls[R Remote] struct {
 	Remote R `embed:""`
+	output.RowsForm
 	Selection
 	Paging
 }
@@ -109,17 +109,18 @@ func (c *Ls[R]) Print(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	list := List{Member: "parked", Columns: ledger.Columns, Program: ledger.Program, More: "more: --cursor "}
-	return list.Print(out, c.Remote.Format(), answer)
+	return list.Print(out, os.Stderr, c.Output, answer)
 }
 
 // Show shows one message.
 type Show[R Remote] struct {
 	Remote R `embed:""`
+	output.Form
 	// Id of the message, as ls shows it.
 	ID string `arg:"" name:"id"`
 }
 
-// Run writes the message to standard output. It is indented unless the format asks for one line.
+// Run writes the message to standard output. For people it is indented.
 func (c *Show[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
 
 // Print writes the message to out.
@@ -132,16 +133,7 @@ func (c *Show[R]) Print(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var text bytes.Buffer
-	if c.Remote.Format() == "ndjson" {
-		err = json.Compact(&text, answer)
-	} else {
-		err = json.Indent(&text, answer, "", "  ")
-	}
-	if err != nil {
-		return fmt.Errorf("read the service's answer: %w", err)
-	}
-	return writeLine(out, text.String())
+	return c.Write(out, answer, func(out io.Writer) error { return output.Indented(out, answer) })
 }
 
 // pathOf returns the path of one message. It refuses an id that would lead to another path.

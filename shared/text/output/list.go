@@ -2,6 +2,7 @@ package output
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -16,6 +17,7 @@ import (
 type Column[T any] struct {
 	Title string // in a table; "" leaves the column out
 	Name  string // in the header of CSV; "" leaves the column out
+	Empty string // what a table has for no value; default "-"
 	// Of returns the cell of a row: a text, a number, a Money, a time, a bool, or nil.
 	Of func(*T) any
 }
@@ -26,8 +28,12 @@ type List[T any] struct {
 	Member  string // the member of the answer that has the rows
 	Rows    []T
 	Columns []Column[T]
-	// Notes are lines below a table.
-	Notes []string
+	// Below are lines below a table.
+	Below []string
+	// Next is the cursor of the next page, "" for none, and More what stands before it: "more: --cursor ". It comes below
+	// a table. Lines and CSV have no place for it: it goes to Notes.
+	Next, More string
+	Notes      io.Writer
 	// Headless leaves the titles and the header out, for the pages after the first.
 	Headless bool
 }
@@ -38,11 +44,18 @@ func (l *List[T]) Write(out io.Writer, format string) error {
 	case "json":
 		return JSON(out, l.Answer)
 	case "ndjson":
-		return l.lines(out)
+		return errors.Join(l.lines(out), l.noteNext())
 	case "csv":
-		return l.csv(out)
+		return errors.Join(l.csv(out), l.noteNext())
 	}
 	return l.table(out)
+}
+
+func (l *List[T]) noteNext() error {
+	if l.Next == "" {
+		return nil
+	}
+	return Print(l.Notes, "%s%s\n", l.More, l.Next)
 }
 
 func (l *List[T]) table(out io.Writer) error {
@@ -61,10 +74,16 @@ func (l *List[T]) table(out io.Writer) error {
 		cells := make([]any, len(columns))
 		for c := range columns {
 			cells[c] = columns[c].Of(&l.Rows[i])
+			if empty := columns[c].Empty; empty != "" && plain(cells[c]) == "" {
+				cells[c] = Said(empty)
+			}
 		}
 		t.Row(cells...)
 	}
-	t.notes = l.Notes
+	t.notes = l.Below
+	if l.Next != "" {
+		t.Note("%s%s", l.More, l.Next)
+	}
 	return t.Write(out)
 }
 

@@ -44,6 +44,11 @@ func JSON(out io.Writer, value any) error {
 	if _, isTerminal := terminal(out); !isTerminal {
 		return Line(out, value)
 	}
+	return Indented(out, value)
+}
+
+// Indented writes a value as indented JSON. A value of type []byte is JSON already.
+func Indented(out io.Writer, value any) error {
 	return writeJSON(out, value, func(text *jsontext.Value) error {
 		return text.Indent(jsontext.WithIndent("  "))
 	})

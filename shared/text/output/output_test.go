@@ -42,22 +42,27 @@ func TestList_WritesOneAnswerInEachFormat(t *testing.T) {
 			{Name: "currency", Of: func(r *row) any { return r.money.Currency }},
 			{Title: "TOTAL", Name: "total", Of: func(r *row) any { return r.money }},
 		},
-		Notes: []string{"more: --cursor c"},
+		Next: "c", More: "more: --cursor ",
+		Below: []string{"below"},
 	}
 	for format, want := range map[string]string{
 		"table": "NAME       AT                           N        TOTAL\n" +
 			"a          2026-03-01T13:00:00+01:00   12  GBP 1234.56\n" +
 			"two words  -                            3            -\n" +
 			"\"日本  x\"  2026-03-01T13:00:00+01:00  100        JPY 7\n" +
-			"more: --cursor c\n",
+			"below\nmore: --cursor c\n",
 		"json":   `{"rows":[{"name":"a","new":1},{"name":"b"}],"next_cursor":"c"}` + "\n",
 		"ndjson": `{"name":"a","new":1}` + "\n" + `{"name":"b"}` + "\n",
 		"csv": "name,at,n,currency,total\na,2026-03-01T12:00:00.5Z,12,GBP,123456\ntwo words,,3,,\n" +
 			"日本  x,2026-03-01T12:00:00.5Z,100,JPY,7\n",
 	} {
-		var out bytes.Buffer
+		var out, notes bytes.Buffer
+		list.Notes = &notes
 		if err := list.Write(&out, format); err != nil || out.String() != want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", format, err, &out, want)
+		}
+		if noted := notes.String() == "more: --cursor c\n"; noted != (format == "ndjson" || format == "csv") {
+			t.Errorf("%s: where the next page begins is noted: %v", format, noted)
 		}
 	}
 	var out bytes.Buffer
