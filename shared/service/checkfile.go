@@ -11,6 +11,7 @@ import (
 
 	"ordertally/shared/backup"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/text/output"
 )
 
 // FileCheck is a program's check command.
@@ -28,18 +29,21 @@ func (c *FileCheck) Run(ctx context.Context, service *backup.Service) error {
 func (c *FileCheck) Check(ctx context.Context, w io.Writer, service *backup.Service) error {
 	began := time.Now()
 	kind := "database file"
+	progress := output.Begin(os.Stderr, "check "+filepath.Base(c.Data))
+	defer progress.Close()
 	_, done, err := service.Verify(ctx, c.Data, filepath.Dir(c.Data), nil)
 	if errors.Is(err, backup.ErrNoBackup) {
 		done, err = boltdb.CheckFile(ctx, c.Data, service.Check)
 	} else {
 		kind = "backup"
 	}
+	progress.Close()
 	if err != nil {
 		return err
 	}
 	for _, fault := range done.Faults {
-		if _, err := fmt.Fprintln(w, fault); err != nil {
-			return fmt.Errorf("write the answer: %w", err)
+		if err := output.Print(w, "%s\n", fault); err != nil {
+			return err
 		}
 	}
 	if n := len(done.Faults) + done.More; n > 0 {
@@ -51,17 +55,7 @@ func (c *FileCheck) Check(ctx context.Context, w io.Writer, service *backup.Serv
 			n,
 		)
 	}
-	_, err = fmt.Fprintf(
-		w,
-		"%s is sound: %d records in %d pages, %d bytes, checked in %s\n",
-		c.Data,
-		done.Records,
-		done.Pages,
-		done.Bytes,
-		time.Since(began).Round(time.Millisecond),
-	)
-	if err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	return nil
+	return output.Print(w, "%s is sound: %s in %s, %d bytes, checked in %s\n", c.Data,
+		output.Count(done.Records, "record"), output.Count(done.Pages, "page"), done.Bytes,
+		output.Took(time.Since(began)))
 }

@@ -18,10 +18,11 @@ type dayCmd struct {
 	Day date `arg:"" optional:"" default:"today" name:"date"`
 	// Time zone of the day, such as Europe/London. Default: that of the service.
 	TZ string `name:"tz" placeholder:"ZONE"`
+	output.Watch
 }
 
 // Run writes the day's figures to standard output.
-func (c *dayCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+func (c *dayCmd) Run(ctx context.Context) error { return c.Watch.Run(ctx, safetext.Stdout(), c.run) }
 
 func (c *dayCmd) run(ctx context.Context, out io.Writer) error {
 	service, err := c.statistics()

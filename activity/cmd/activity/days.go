@@ -29,10 +29,11 @@ type daysCmd struct {
 	By string `default:"day" enum:"day,week,month"`
 	// Time zone of the days, such as Europe/London. Default: that of the service.
 	TZ string `name:"tz" placeholder:"ZONE"`
+	output.Watch
 }
 
 // Run writes the figures of the days to standard output.
-func (c *daysCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+func (c *daysCmd) Run(ctx context.Context) error { return c.Watch.Run(ctx, safetext.Stdout(), c.run) }
 
 func (c *daysCmd) run(ctx context.Context, out io.Writer) error {
 	service, err := c.statistics()

@@ -13,10 +13,11 @@ import (
 type lsCmd struct {
 	running
 	output.RowsForm
+	output.Watch
 }
 
 // Run writes the list to standard output.
-func (c *lsCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+func (c *lsCmd) Run(ctx context.Context) error { return c.Watch.Run(ctx, safetext.Stdout(), c.run) }
 
 func (c *lsCmd) run(ctx context.Context, out io.Writer) error {
 	service, err := c.statistics()

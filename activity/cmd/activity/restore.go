@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"ordertally/activity/activitystore"
 	"ordertally/shared/backup"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -27,7 +29,10 @@ type restoreCmd struct {
 func (c *restoreCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *restoreCmd) run(ctx context.Context, out io.Writer) error {
-	if err := extract(ctx, c.Base, c.Data); err != nil {
+	progress := output.Begin(os.Stderr, "restore "+filepath.Base(c.Data))
+	err := extract(ctx, c.Base, c.Data)
+	progress.Close()
+	if err != nil {
 		return err
 	}
 	return write(out, fmt.Sprintf("restored %s from %s, and checked it: activity serve --data %[1]s reads on from "+

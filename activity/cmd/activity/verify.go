@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,9 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 	for _, shop := range shops {
 		defer shop.Close()
 	}
+	progress := output.Begin(os.Stderr, "verify")
 	report, err := verify.Run(ctx, verify.Config{Orders: shops, Target: target, Activity: c.Activity})
+	progress.Close()
 	if err != nil {
 		return err
 	}

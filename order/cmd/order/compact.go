@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"ordertally/order/orderstore"
@@ -22,14 +23,12 @@ func (c *compactCmd) Run(ctx context.Context) error { return c.run(ctx, safetext
 
 func (c *compactCmd) run(ctx context.Context, out io.Writer) error {
 	start := time.Now()
+	progress := output.Begin(os.Stderr, "compact "+filepath.Base(c.Data))
 	done, err := boltdb.Compact(ctx, c.Data, orderstore.Check)
+	progress.Close()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: %d bytes before, %d after; %s compared in %s\n", c.Data, done.Before, done.After,
-		output.Count(done.Records, "record"), time.Since(start).Round(time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	return nil
+	return output.Print(out, "%s: %d bytes before, %d after; %s compared in %s\n", c.Data, done.Before, done.After,
+		output.Count(done.Records, "record"), output.Took(time.Since(start)))
 }

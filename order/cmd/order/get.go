@@ -15,10 +15,11 @@ type getCmd struct {
 	remote
 	// The order's id.
 	ID string `arg:"" name:"id"`
+	output.Watch
 }
 
 // Run writes the order to standard output.
-func (c *getCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+func (c *getCmd) Run(ctx context.Context) error { return c.Watch.Run(ctx, safetext.Stdout(), c.run) }
 
 func (c *getCmd) run(ctx context.Context, out io.Writer) error {
 	shop, err := c.orders()

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
-	"github.com/schollz/progressbar/v3"
-
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/client/orders"
@@ -44,13 +41,13 @@ type importCmd struct {
 
 // Run imports the files. On a terminal it shows a progress bar. The summary is one line on standard error.
 func (c *importCmd) Run(ctx context.Context) error {
-	return c.run(ctx, os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
+	return c.run(ctx, os.Stderr)
 }
 
 // run writes the summary to stderr. If something went wrong, the summary is part of the error, so that there is still
 // only one line. A file from which nothing was placed is an error too, even if each of its invoices was rejected. It is
 // probably the wrong file.
-func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) error {
+func (c *importCmd) run(ctx context.Context, stderr io.Writer) error {
 	shop, err := c.connect()
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
@@ -65,15 +62,16 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 		return fmt.Errorf("import: rejects file: %w", err)
 	}
 	defer rejects.discard()
-	bar := newBar(stderr, terminal)
+	progress := output.Begin(stderr, "import")
+	defer progress.Close()
 	start := time.Now()
 	summary, err := retail.Import(
 		ctx,
 		c.Files,
 		shop,
-		retail.Options{Dialect: dialect, Concurrency: c.Concurrency, Progress: bar.show},
+		retail.Options{Dialect: dialect, Concurrency: c.Concurrency, Progress: progress.Set},
 	)
-	bar.clear()
+	progress.Close()
 	if summary.Files == 0 { // no file could be read, so there is nothing to sum up
 		return err
 	}
@@ -150,37 +148,4 @@ func listed(things []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(things[:most], ", "), more)
 	}
 	return strings.Join(things, ", ")
-}
-
-// bar is the progress bar. The first progress report creates it, because only then is the length known.
-type bar struct {
-	out      io.Writer // nil without a terminal
-	progress *progressbar.ProgressBar
-}
-
-func newBar(out io.Writer, terminal bool) *bar {
-	if !terminal {
-		return &bar{}
-	}
-	return &bar{out: out}
-}
-
-func (b *bar) show(done, total int) {
-	if b.out == nil {
-		return
-	}
-	if b.progress == nil {
-		b.progress = progressbar.NewOptions(total, progressbar.OptionSetWriter(b.out),
-			progressbar.OptionSetDescription("import"),
-			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(50*time.Millisecond),
-			progressbar.OptionClearOnFinish())
-	}
-	_ = b.progress.Set(done) // failing to draw the bar must not stop the import
-}
-
-func (b *bar) clear() {
-	if b.progress != nil {
-		_ = b.progress.Clear()
-	}
 }

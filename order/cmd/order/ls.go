@@ -32,6 +32,7 @@ type lsCmd struct {
 	Cursor string `placeholder:"CURSOR"`
 	// All pages, one after the other.
 	All bool
+	output.Watch
 }
 
 // moment is a time on the command line.
@@ -57,7 +58,11 @@ func (m moment) String() string {
 }
 
 // Run writes the list to standard output. Off a table, where the next page begins goes to standard error.
-func (c *lsCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout(), os.Stderr) }
+func (c *lsCmd) Run(ctx context.Context) error {
+	return c.Watch.Run(ctx, safetext.Stdout(), func(ctx context.Context, out io.Writer) error {
+		return c.run(ctx, out, os.Stderr)
+	})
+}
 
 func (c *lsCmd) run(ctx context.Context, out, stderr io.Writer) error {
 	switch {

@@ -62,7 +62,9 @@ type outboxLsCmd struct {
 }
 
 // Run writes the list to standard output.
-func (c *outboxLsCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+func (c *outboxLsCmd) Run(ctx context.Context) error {
+	return c.Watch.Run(ctx, safetext.Stdout(), c.run)
+}
 
 func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 	if !c.Waiting {
@@ -84,7 +86,8 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 	list := output.List[orders.WaitingMessage]{Answer: page.Raw, Member: "waiting", Rows: page.Value.Waiting,
 		Columns: waitingColumns, Next: page.Value.NextCursor, More: "more: --waiting --cursor ", Notes: os.Stderr}
 	for _, sequence := range page.Value.Corrupt {
-		list.Below = append(list.Below, fmt.Sprintf("damaged: sequence %d: stop the service and run order check", sequence))
+		list.Below = append(list.Below, fmt.Sprintf("damaged: sequence %d: stop the service and run order check",
+			sequence))
 	}
 	return list.Write(out, c.Output)
 }

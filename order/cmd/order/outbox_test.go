@@ -57,31 +57,37 @@ func TestOutbox_VerbsListShowRetryAndDiscard(t *testing.T) {
 		return out.String()
 	}
 	var page parkedapi.Page[orderapi.ParkedMessage]
-	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "json"}}); json.Unmarshal([]byte(text), &page) != nil ||
+	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "json"}}); json.Unmarshal([]byte(text),
+		&page) != nil ||
 		len(page.Parked) != 4 || strings.Count(text, "\n") != 1 {
 		t.Fatalf("json: %s", text)
 	}
 	id := page.Parked[0].ID
-	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "table"}, Paging: parkedverbs.Paging{Limit: 3}}); strings.Count(text, "\n") != 5 ||
+	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "table"},
+		Paging: parkedverbs.Paging{Limit: 3}}); strings.Count(text, "\n") != 5 ||
 		!strings.Contains(text, id) || !strings.Contains(text, "--cursor ") {
 		t.Errorf("table: %s", text)
 	}
-	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "ndjson"}, Selection: parkedverbs.Selection{Class: "too_large"}}); strings.Count(text,
+	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "ndjson"},
+		Selection: parkedverbs.Selection{Class: "too_large"}}); strings.Count(text,
 		"\n") != 4 {
 		t.Errorf("ndjson: %s", text)
 	}
-	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "ndjson"}, Selection: parkedverbs.Selection{OlderThan: time.Hour}}); text != "" {
+	if text := list(ls{Remote: remote, RowsForm: output.RowsForm{Output: "ndjson"},
+		Selection: parkedverbs.Selection{OlderThan: time.Hour}}); text != "" {
 		t.Errorf("none failed an hour ago: %s", text)
 	}
 	var shown bytes.Buffer
-	if err := (&parkedverbs.Show[outboxRemote]{Remote: remote, Form: output.Form{Output: "table"}, ID: id}).Print(t.Context(), &shown); err != nil ||
+	if err := (&parkedverbs.Show[outboxRemote]{Remote: remote, Form: output.Form{Output: "table"}, ID: id}).Print(
+		t.Context(), &shown); err != nil ||
 		!strings.Contains(shown.String(), `"sku": "sick"`) {
 		t.Errorf("show: %s, %v", shown.String(), err)
 	}
 
 	ill.Store(false)
 	var out bytes.Buffer
-	retry := parkedverbs.Retry[outboxRemote]{Remote: remote, Form: output.Form{Output: "table"}, Messages: parkedverbs.Messages{IDs: []string{id}}}
+	retry := parkedverbs.Retry[outboxRemote]{Remote: remote, Form: output.Form{Output: "table"},
+		Messages: parkedverbs.Messages{IDs: []string{id}}}
 	if err := retry.Print(t.Context(), &out); err != nil || out.String() != "1 retried\n" {
 		t.Fatalf("retry: %s, %v", out.String(), err)
 	}
@@ -95,7 +101,8 @@ func TestOutbox_VerbsListShowRetryAndDiscard(t *testing.T) {
 		t.Fatalf("discard: %s, %v", out.String(), err)
 	}
 	out.Reset()
-	all := parkedverbs.Retry[outboxRemote]{Remote: remote, Form: output.Form{Output: "ndjson"}, Messages: parkedverbs.Messages{All: true}}
+	all := parkedverbs.Retry[outboxRemote]{Remote: remote, Form: output.Form{Output: "ndjson"},
+		Messages: parkedverbs.Messages{All: true}}
 	if err := all.Print(t.Context(), &out); err != nil || out.String() != `{"retried":2}`+"\n" {
 		t.Fatalf("retry all: %s, %v", out.String(), err)
 	}

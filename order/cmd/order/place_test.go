@@ -82,7 +82,7 @@ func TestGetAndLs_ShowWhatWasPlaced(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	first := place(t, service.URL, oneOrder)
 	second := place(t, service.URL, `{"currency":"JPY","lines":[{"sku":"b","quantity":2,"unit_price":50}]}`)
-	get := getCmd{remote{running{Target: service.URL}, output.Form{Output: "table"}}, first.ID}
+	get := getCmd{remote: remote{running{Target: service.URL}, output.Form{Output: "table"}}, ID: first.ID}
 	var out strings.Builder
 	if err := get.run(t.Context(), &out); err != nil {
 		t.Fatal(err)

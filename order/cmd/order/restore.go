@@ -13,6 +13,7 @@ import (
 	"ordertally/order/restore"
 	"ordertally/shared/kafka"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -42,12 +43,10 @@ type restoreCmd struct {
 	OutboxRetention time.Duration `default:"168h" range:"1m..876000h"`
 }
 
-// Run makes the file, and prints what came and what did not. Progress goes to standard error.
-func (c *restoreCmd) Run(ctx context.Context) error {
-	return c.run(ctx, safetext.Stdout(), safetext.NewWriter(os.Stderr))
-}
+// Run makes the file, and prints what came and what did not. On a terminal it shows what it does meanwhile.
+func (c *restoreCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout(), os.Stderr) }
 
-func (c *restoreCmd) run(ctx context.Context, out, progress io.Writer) error {
+func (c *restoreCmd) run(ctx context.Context, out, stderr io.Writer) error {
 	if !c.FromTopic && c.Base == "" {
 		return settings.WithExitCode(
 			errors.New("give --base FILE, --from-topic, or both: there is nothing to restore from"), settings.ExitUsage)
@@ -56,6 +55,8 @@ func (c *restoreCmd) run(ctx context.Context, out, progress io.Writer) error {
 		return settings.WithExitCode(errors.New("--lineage goes with --from-topic"), settings.ExitUsage)
 	}
 	began := time.Now()
+	progress := output.Begin(stderr, "restore")
+	defer progress.Close()
 	report, err := restore.Run(ctx, restore.Config{
 		Data: c.Data, Base: c.Base, FromTopic: c.FromTopic, Lineage: c.Lineage, DryRun: c.DryRun,
 		Publisher: kafka.PublisherConfig{
@@ -63,8 +64,9 @@ func (c *restoreCmd) run(ctx context.Context, out, progress io.Writer) error {
 		},
 		KeyRetention: c.IdempotencyRetention, OutboxRetention: c.OutboxRetention,
 		Logger:   zerolog.Nop(),
-		Progress: func(line string) { _, _ = fmt.Fprintln(progress, line) },
+		Progress: progress.Step,
 	})
+	progress.Close()
 	if err != nil {
 		return err
 	}
@@ -75,8 +77,5 @@ func (c *restoreCmd) run(ctx context.Context, out, progress io.Writer) error {
 	if c.DryRun {
 		done = "nothing was written, and nobody was stopped"
 	}
-	if _, err := fmt.Fprintf(out, "%s (%s)\n", done, time.Since(began).Round(time.Millisecond)); err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	return nil
+	return output.Print(out, "%s (%s)\n", done, output.Took(time.Since(began)))
 }

@@ -12,10 +12,13 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-type statusCmd struct{ remote }
+type statusCmd struct {
+	remote
+	output.Watch
+}
 
 // Run writes the status to standard output.
-func (c *statusCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+func (c *statusCmd) Run(ctx context.Context) error { return c.Watch.Run(ctx, safetext.Stdout(), c.run) }
 
 func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
 	shop, err := c.orders()

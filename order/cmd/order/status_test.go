@@ -21,7 +21,8 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 	var out bytes.Buffer
 	clocktest.Eventually(t, "the relay is connected again", func() bool {
 		out.Reset()
-		if err := (&statusCmd{remote{running{Target: service.URL}, output.Form{Output: "table"}}}).run(t.Context(),
+		if err := (&statusCmd{remote: remote{running{Target: service.URL}, output.Form{Output: "table"}}}).run(
+			t.Context(),
 			&out); err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if err := (&statusCmd{remote{running{Target: service.URL}, output.Form{Output: "json"}}}).run(t.Context(),
+	if err := (&statusCmd{remote: remote{running{Target: service.URL}, output.Form{Output: "json"}}}).run(t.Context(),
 		&out); err != nil {
 		t.Fatal(err)
 	}

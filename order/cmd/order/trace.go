@@ -26,6 +26,7 @@ type traceCmd struct {
 	ActivityTarget string `default:"http://127.0.0.1:8090"`
 	// Id of the order.
 	ID string `arg:"" name:"id"`
+	output.Watch
 }
 
 // activityNames are the names of the flags for the activity service.
@@ -68,7 +69,7 @@ func (s *seconds) String() string {
 
 // Run writes the trace to standard output. If the activity service does not answer, the order's half is still written
 // and the error says so.
-func (c *traceCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+func (c *traceCmd) Run(ctx context.Context) error { return c.Watch.Run(ctx, safetext.Stdout(), c.run) }
 
 func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	activity, err := c.connectActivity()

@@ -98,7 +98,7 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	}
 
 	var out bytes.Buffer
-	if err := (&statusCmd{as("table")}).run(t.Context(), &out); err != nil {
+	if err := (&statusCmd{remote: as("table")}).run(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
 	wants("the status", out.String(), m.OrderID, "attempt 1", next, "3 wait for another attempt")

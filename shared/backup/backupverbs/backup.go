@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -18,6 +19,7 @@ import (
 	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -53,21 +55,23 @@ func (c *Command) run(ctx context.Context, service *Service, out io.Writer) erro
 		return settings.WithExitCode(fmt.Errorf("%s: %w: name a new file", c.File, os.ErrExist), settings.ExitUsage)
 	}
 	began := time.Now()
+	progress := output.Begin(os.Stderr, "backup "+filepath.Base(c.File))
+	defer progress.Close()
 	write := func(w io.Writer) error { return c.fetch(ctx, service, w) }
 	if c.Data != "" {
 		write = func(w io.Writer) error { return c.read(ctx, service, w) }
 	}
-	saved, err := service.Save(ctx, c.File, nil, write)
+	saved, err := service.Save(ctx, c.File, nil, func(w io.Writer) error {
+		defer progress.Step("verify " + filepath.Base(c.File))
+		return write(w)
+	})
+	progress.Close()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: %d bytes, of a database of %d bytes and %d records as it was at %s; verified; took "+
-		"%s\n", c.File, saved.Size, saved.Bytes, saved.Checked.Records, saved.TakenAt.Format(time.RFC3339),
-		time.Since(began).Round(time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	return nil
+	return output.Print(out, "%s: %d bytes, of a database of %d bytes and %s as it was at %s; verified; took %s\n",
+		c.File, saved.Size, saved.Bytes, output.Count(saved.Checked.Records, "record"), output.Time(saved.TakenAt),
+		output.Took(time.Since(began)))
 }
 
 // read backs up the file of a stopped service.

@@ -29,8 +29,8 @@ type page struct {
 
 type message = map[string]jsontext.Value
 
-// Print writes an answer as it is, as one line for each message, as CSV, or as a table. Where the next page begins stands
-// below a table, and goes to notes otherwise.
+// Print writes an answer as it is, as one line for each message, as CSV, or as a table. Where the next page begins
+// stands below a table, and goes to notes otherwise.
 func (l *List) Print(out, notes io.Writer, format string, answer []byte) error {
 	var p page
 	list := output.List[message]{Answer: answer, Member: l.Member, More: l.More, Notes: notes}

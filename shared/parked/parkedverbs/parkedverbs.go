@@ -95,10 +95,11 @@ type Ls[R Remote] struct {
 	output.RowsForm
 	Selection
 	Paging
+	output.Watch
 }
 
 // Run writes the list to standard output.
-func (c *Ls[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
+func (c *Ls[R]) Run(ctx context.Context) error { return c.Watch.Run(ctx, safetext.Stdout(), c.Print) }
 
 // Print writes the list to out.
 func (c *Ls[R]) Print(ctx context.Context, out io.Writer) error {

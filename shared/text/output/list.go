@@ -30,8 +30,8 @@ type List[T any] struct {
 	Columns []Column[T]
 	// Below are lines below a table.
 	Below []string
-	// Next is the cursor of the next page, "" for none, and More what stands before it: "more: --cursor ". It comes below
-	// a table. Lines and CSV have no place for it: it goes to Notes.
+	// Next is the cursor of the next page, "" for none, and More what stands before it: "more: --cursor ". It comes
+	// below a table. Lines and CSV have no place for it: it goes to Notes.
 	Next, More string
 	Notes      io.Writer
 	// Headless leaves the titles and the header out, for the pages after the first.

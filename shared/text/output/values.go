@@ -23,7 +23,7 @@ func local(at time.Time, layout string) string {
 }
 
 // Count returns a number of things: "1 order", "2 orders", "0 entries".
-func Count[N int | int32 | int64](n N, thing string) string {
+func Count[N int | int32 | int64 | uint64](n N, thing string) string {
 	if n != 1 {
 		thing = plural(thing)
 	}
