@@ -89,7 +89,7 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 	}()
 	ctx, err = k.Parse(args)
 	if err == nil {
-		err = refuseZeros(ctx)
+		err = refuseOutside(ctx)
 	}
 	if err != nil {
 		return nil, WithExitCode(fmt.Errorf("%w\nsee %s", unwrapKong(err), helpCommand(p.Name, err)), ExitUsage)

@@ -74,17 +74,22 @@ func checkDefault(flag *kong.Flag) error {
 	return nil
 }
 
-// refuseZeros refuses a zero outside a setting's range. It was given, because the default is in the range. Fill would
-// take it for a field that was left out.
-func refuseZeros(ctx *kong.Context) error {
+// refuseOutside refuses values outside their ranges. A command with the tag checks:"itself" finds them together with
+// what else is wrong with its settings. Of that one only zeros are refused: they were given, because the default is in
+// the range, and Fill would take them for fields that were left out.
+func refuseOutside(ctx *kong.Context) error {
+	var errs []error
+	itself := ctx.Selected() != nil && ctx.Selected().Tag.Get("checks") == "itself"
 	for _, flag := range ctx.Flags() {
-		if value := reflect.ValueOf(ctx.FlagValue(flag)); flag.Tag.Has("range") && value.IsZero() {
-			if allowed := parseAllowed(flag.Tag.Get); !allowed.has(value) {
-				return fmt.Errorf("%s: %s", flag.Name, allowed.refuses(value))
-			}
+		value := reflect.ValueOf(ctx.FlagValue(flag))
+		if !flag.Tag.Has("range") || itself && !value.IsZero() {
+			continue
+		}
+		if allowed := parseAllowed(flag.Tag.Get); !allowed.has(value) {
+			errs = append(errs, fmt.Errorf("--%s: %s", flag.Name, allowed.refuses(value)))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Validate does nothing, because keys were checked when the file was read.

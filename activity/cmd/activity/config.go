@@ -25,7 +25,7 @@ import (
 
 type configCmd struct {
 	// Say whether the service would start with these settings, and what is wrong with them.
-	Check configCheckCmd `cmd:""`
+	Check configCheckCmd `cmd:"" checks:"itself"`
 	// Print every setting of the service and where it comes from.
 	Print configPrintCmd `cmd:""`
 }

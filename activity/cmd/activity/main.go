@@ -18,7 +18,7 @@ import (
 // commands lists the verbs. Each has a file of its own.
 type commands struct {
 	// Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP).
-	Serve serveCmd `cmd:""`
+	Serve serveCmd `cmd:"" checks:"itself"`
 	// Show the figures of a day.
 	Day dayCmd `cmd:""`
 	// Show the figures of a range of days, weeks or months.

@@ -18,7 +18,7 @@ import (
 // commands are the verbs. Each has its own file.
 type commands struct {
 	// Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP).
-	Serve serveCmd `cmd:""`
+	Serve serveCmd `cmd:"" checks:"itself"`
 	// Place one order.
 	Place placeCmd `cmd:""`
 	// Show one order with its lines.

@@ -11,7 +11,7 @@ import (
 // commands are the verbs. Each has its own file.
 type commands struct {
 	// Run a broker and both services in one process, with three days of real orders the first time.
-	Dev devCmd `cmd:""`
+	Dev devCmd `cmd:"" checks:"itself"`
 	// Print the settings of dev.
 	Config configCmd `cmd:""`
 	// Print the OpenAPI document of a service.
