@@ -20,6 +20,9 @@ type Program struct {
 	// Variables are the program's settings that are not flags, for config print.
 	Variables []Variable
 
+	// Examples are shown by --help, by verb: "outbox ls". Each line is a command as typed, or a comment: # ...
+	Examples map[string]string
+
 	// Options are given to kong, e.g. bindings for the commands' Run methods.
 	Options []kong.Option
 
@@ -29,8 +32,8 @@ type Program struct {
 	LookupEnv func(name string) (string, bool)
 }
 
-// ErrAnswered says that --help or --version was requested and answered. There is nothing left to do, and the exit code
-// is 0.
+// ErrAnswered says that --help, --version or a shell's question was answered. There is nothing left to do, and the exit
+// code is 0.
 var ErrAnswered = errors.New("answered --help or --version")
 
 // common are the flags that every program has besides its own, including --help.
@@ -65,7 +68,10 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 		kong.Writers(p.Stdout, p.Stdout),
 		kong.Exit(func(int) { panic(exitPanic{}) }),
 		kong.Embed(shared),
-		kong.PostBuild(func(k *kong.Kong) error { return takeTexts(k.Model.Node, cli, shared) }),
+		kong.PostBuild(func(k *kong.Kong) error {
+			return errors.Join(takeTexts(k.Model.Node, cli, shared), p.takeExamples(k.Model.Node))
+		}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: helpWidth}),
 		kong.WithBeforeResolve(src.load),
 		kong.Resolvers(src),
 		kong.ValueFormatter(p.helpText),
@@ -87,6 +93,12 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 			panic(v)
 		}
 	}()
+	if len(args) > 0 && args[0] == completes {
+		if err := complete(p.Stdout, k.Model.Node, args[1:]); err != nil {
+			return nil, err
+		}
+		return nil, ErrAnswered
+	}
 	ctx, err = k.Parse(args)
 	if err == nil {
 		err = refuseOutside(ctx)
@@ -95,6 +107,30 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 		return nil, WithExitCode(fmt.Errorf("%w\nsee %s", unwrapKong(err), helpCommand(p.Name, err)), ExitUsage)
 	}
 	return ctx, nil
+}
+
+// helpWidth bounds the lines of --help, in characters.
+const helpWidth = 100
+
+// takeExamples leaves the first sentence of a verb's help for lists of verbs, and adds its examples below the rest.
+func (p Program) takeExamples(program *kong.Node) error {
+	shown := 0
+	for _, verb := range program.Leaves(false) {
+		if first, rest, more := strings.Cut(verb.Help, ". "); more {
+			verb.Help, verb.Detail = first+".", rest+"\n\n"
+		}
+		if text := p.Examples[verbName(verb)]; text != "" {
+			verb.Detail += "Examples:\n"
+			for line := range strings.Lines(text) {
+				verb.Detail += "\n    " + strings.TrimSpace(line)
+			}
+			shown++
+		}
+	}
+	if shown != len(p.Examples) {
+		return errors.New("there are examples of something that is no verb")
+	}
+	return nil
 }
 
 // unwrapKong drops kong's wrapper, which has an exit code of its own.
@@ -126,7 +162,7 @@ func (p Program) envName(flag string) string {
 func (p Program) helpText(value *kong.Value) string {
 	var more []string
 	if value.Enum != "" {
-		more = append(more, strings.ReplaceAll(value.Enum, ",", ", "))
+		more = append(more, strings.ReplaceAll(strings.TrimPrefix(value.Enum, ","), ",", ", ")) // "" is not given
 	}
 	if name := p.envName(value.Name); name != "" && value.Flag != nil {
 		more = append(more, "$"+name)

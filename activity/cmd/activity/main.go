@@ -52,11 +52,15 @@ type commands struct {
 	Late lateCmd `cmd:""`
 	// List, count or discard messages whose id another message had.
 	Conflicts conflictsCmd `cmd:""`
+	// Print what bash, zsh or fish needs to complete the command line.
+	Completion settings.Completion `cmd:""`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }
 
-func run(args []string) error {
+func run(args []string) error { return program().Run(&commands{}, args) }
+
+func program() settings.Program {
 	return settings.Program{
 		Name:        "activity",
 		Description: "Counts what happens in Ordertally, by day in any time zone.",
@@ -67,6 +71,7 @@ func run(args []string) error {
 			{Env: ordersKeyVariable, File: "orders-api-key-file",
 				Help: "API key or token to send to the order service, of `activity verify`", Secret: true},
 		}, tracing.Variables()...),
+		Examples: examples,
 		Options: []kong.Option{
 			kong.Vars(settings.Vars(&activityd.Config{})),
 			kong.Bind(activitystore.Backup(), backedUp()),
@@ -75,5 +80,5 @@ func run(args []string) error {
 			},
 			kong.Bind(&keyverbs.Service{Format: activitystore.Format, KeyVariable: keyVariable}),
 		},
-	}.Run(&commands{}, args)
+	}
 }

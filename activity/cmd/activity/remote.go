@@ -19,8 +19,8 @@ var activityNames = access.Names{Target: "--target", Variable: keyVariable}
 // running is a running service.
 type running struct {
 	// URL of the activity service.
-	Target string `default:"http://127.0.0.1:8090"`
-	access.Flags
+	Target       string `default:"http://127.0.0.1:8090"`
+	access.Flags `embed:"" group:"To reach the service:"`
 }
 
 // counted is an activity of a running service.

@@ -23,7 +23,7 @@ import (
 
 type verifyCmd struct {
 	remote
-	OrdersAccess access.Flags `embed:"" prefix:"orders-"`
+	OrdersAccess access.Flags `embed:"" prefix:"orders-" group:"To reach the order services:"`
 	// URLs of the order services whose orders the activity counts, separated by commas. All are sent the same
 	// credential.
 	Orders []string `placeholder:"URL" required:""`

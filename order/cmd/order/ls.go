@@ -22,6 +22,12 @@ type lsCmd struct {
 	Source string `placeholder:"TEXT"`
 	// Only this customer's.
 	Customer string `name:"customer-id" placeholder:"ID"`
+	// Only placed or cancelled orders.
+	Status string `enum:",placed,cancelled" default:"" placeholder:"STATUS"`
+	// Only orders whose message is so far.
+	Publication string `enum:",pending,waiting,published,parked,discarded" default:"" placeholder:"STATE"`
+	// Only orders of this currency, such as GBP.
+	Currency string `placeholder:"CODE"`
 	// Orders placed then or later: a day such as 2026-03-01, which begins at midnight here, or a time with its offset.
 	PlacedFrom moment `name:"placed-from" placeholder:"TIME"`
 	// Orders placed before.
@@ -81,6 +87,8 @@ func (c *lsCmd) run(ctx context.Context, out, stderr io.Writer) error {
 	}
 	defer shop.Close()
 	params := orders.ListOrdersParams{Source: c.Source, Reference: c.Reference, CustomerID: c.Customer,
+		Status: orders.ListOrdersParamsStatus(c.Status), Publication: orders.ListOrdersParamsPublication(c.Publication),
+		Currency:   c.Currency,
 		PlacedFrom: c.PlacedFrom.Time, PlacedTo: c.PlacedTo.Time, Limit: c.Limit, Cursor: c.Cursor}
 	for first := true; ; first = false {
 		page, err := shop.ListOrders(ctx, params)

@@ -55,11 +55,15 @@ type commands struct {
 	Compact compactCmd `cmd:""`
 	// Make a new database file out of the topic, a backup, or both, after a disk was lost.
 	Restore restoreCmd `cmd:""`
+	// Print what bash, zsh or fish needs to complete the command line.
+	Completion settings.Completion `cmd:""`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }
 
-func run(args []string) error {
+func run(args []string) error { return program().Run(&commands{}, args) }
+
+func program() settings.Program {
 	return settings.Program{
 		Name:        "order",
 		Description: "Accepts orders and publishes each exactly once.",
@@ -70,11 +74,12 @@ func run(args []string) error {
 			{Env: activityKeyVariable, File: "activity-api-key-file",
 				Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
 		}, tracing.Variables()...),
+		Examples: examples,
 		Options: []kong.Option{
 			kong.Vars(settings.Vars(&orderd.Config{})),
 			kong.Bind(orderstore.Backup(), backedUp()),
 			kong.Vars{"api_target": "http://127.0.0.1:8080"},
 			kong.Bind(&keyverbs.Service{Format: orderstore.Format, KeyVariable: keyVariable}),
 		},
-	}.Run(&commands{}, args)
+	}
 }

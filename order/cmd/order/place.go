@@ -28,9 +28,8 @@ type placeCmd struct {
 	// Name of this request, 1 to 255 visible characters. Repeated with the same name and order, it places nothing
 	// twice. Default: a new one, so that the command itself can send a lost request again.
 	IdempotencyKey string `name:"idempotency-key" placeholder:"KEY"`
-	// Answer when the order is known to be there: local, on the disk of the service, or kafka, committed in Kafka as
-	// well. Default: as the service is set.
-	Durability string `enum:",local,kafka" default:""`
+	// With kafka, answer only when the order's message is committed in Kafka. Default: as the service is set.
+	Durability string `enum:",kafka" default:"" placeholder:"kafka"`
 	// How long to send the request again when the service does not answer, or answers with "later".
 	RetryFor time.Duration `default:"10s" range:"0, 1s..24h"`
 }
@@ -58,6 +57,9 @@ func (c *placeCmd) run(ctx context.Context, stdin io.Reader, out io.Writer) erro
 	// The order goes out as it was written, so that the service says what is wrong with it.
 	request := client.NewRequest(http.MethodPost, http.StatusCreated, "/v1/orders")
 	request.Header("Idempotency-Key", c.IdempotencyKey)
+	if c.Durability != "" {
+		request.Header("Prefer", "durability="+c.Durability)
+	}
 	request.Body = text
 	placed, err := client.Do[orders.PlacedOrder](ctx, shop.Client, request)
 	if err != nil {

@@ -22,8 +22,8 @@ var orderNames = access.Names{Target: "--target", Variable: keyVariable}
 // running is a running service.
 type running struct {
 	// URL of the order service.
-	Target string `default:"http://127.0.0.1:8080"`
-	access.Flags
+	Target       string `default:"http://127.0.0.1:8080"`
+	access.Flags `embed:"" group:"To reach the service:"`
 }
 
 // remote is a running service and the format of its answers.

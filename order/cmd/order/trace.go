@@ -21,7 +21,7 @@ import (
 // traceCmd traces one order through both services.
 type traceCmd struct {
 	remote
-	Activity access.Flags `embed:"" prefix:"activity-"`
+	Activity access.Flags `embed:"" prefix:"activity-" group:"To reach the activity service:"`
 	// URL of the activity service.
 	ActivityTarget string `default:"http://127.0.0.1:8090"`
 	// Id of the order.

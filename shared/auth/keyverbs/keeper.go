@@ -28,8 +28,8 @@ type Service struct {
 // common are the flags of every verb. They say where the keys are: with a running service or in a stopped one's file.
 type common struct {
 	// URL of the running service.
-	Target string `default:"${api_target}"`
-	access.Flags
+	Target       string `default:"${api_target}"`
+	access.Flags `embed:"" group:"To reach the service:"`
 	// Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys
 	// new makes the file if it is absent. Counts only on the command line, not as a setting for serve.
 	Data string `placeholder:"FILE"`

@@ -35,8 +35,8 @@ type Command struct {
 	// the backup is verified.
 	File string `arg:"" placeholder:"FILE"`
 	// URL of the running service.
-	Target string `default:"${api_target}"`
-	access.Flags
+	Target       string `default:"${api_target}"`
+	access.Flags `embed:"" group:"To reach the service:"`
 	// Back up the database file of a stopped service instead of asking a running one. Counts only on the command line,
 	// not as a setting for serve.
 	Data string `placeholder:"DATABASE"`

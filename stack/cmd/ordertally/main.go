@@ -20,10 +20,13 @@ type commands struct {
 	Metrics metricsCmd `cmd:""`
 	// Print the JSON Schema of a type of messages.
 	Schema schemaCmd `cmd:""`
+	// Print what bash, zsh or fish needs to complete the command line.
+	Completion settings.Completion `cmd:""`
 }
 
-func main() {
-	program := settings.Program{Name: "ordertally", Description: "Orders in, statistics out.", EnvPrefix: "ORDERTALLY",
-		Variables: tracing.Variables()}
-	os.Exit(settings.Report(os.Stderr, program.Run(&commands{}, os.Args[1:])))
+func main() { os.Exit(settings.Report(os.Stderr, program().Run(&commands{}, os.Args[1:]))) }
+
+func program() settings.Program {
+	return settings.Program{Name: "ordertally", Description: "Orders in, statistics out.", EnvPrefix: "ORDERTALLY",
+		Variables: tracing.Variables(), Examples: examples}
 }
