@@ -15,8 +15,8 @@ type Completion struct {
 	Shell string `arg:"" enum:"bash,zsh,fish"`
 }
 
-// Run prints the script. It asks the program itself, with the hidden verb __complete, so it need not be made anew with a
-// new release.
+// Run prints the script. It asks the program itself, with the hidden verb __complete, so it need not be made anew with
+// a new release.
 func (c *Completion) Run(k *kong.Context) error {
 	_, err := io.WriteString(k.Stdout, strings.ReplaceAll(scripts[c.Shell], "PROGRAM", k.Model.Name))
 	return err

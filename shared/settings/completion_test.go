@@ -87,11 +87,12 @@ func TestCompletion_WorksInEachShell(t *testing.T) {
 	dir := t.TempDir()
 	program := "#!/bin/sh\n[ \"$1\" = __complete ] || exit 1\nshift\nprintf '%s|' \"$@\" >>\"" + dir + "/asked\"\n" +
 		"printf 'place\\tPlace an order\\nplace:all\\n'\n"
-	if err := os.WriteFile(filepath.Join(dir, "shop"), []byte(program), 0o755); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "shop"), []byte(program), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for shell, ask := range map[string]string{
-		"bash": `COMP_WORDS=(shop keys --output = "a b" p); COMP_CWORD=5; _shop_complete; printf '%s\n' "${COMPREPLY[@]}"`,
+		"bash": `COMP_WORDS=(shop keys --output = "a b" p); COMP_CWORD=5; _shop_complete; ` +
+			`printf '%s\n' "${COMPREPLY[@]}"`,
 		"zsh": `_describe() { print -l $candidates }; words=(shop keys --output=a\ b p); CURRENT=4; ` +
 			`_shop`,
 		"fish": `complete -C "shop keys --output=a\ b p"`,

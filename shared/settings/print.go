@@ -13,8 +13,8 @@ import (
 // Print is `config print`: it prints the settings of a command and where each came from. It is embedded in its own
 // command, next to the settings of the other one.
 type Print struct {
-	// Form. yaml can be used as a settings file; markdown documents the settings of all verbs.
-	Output string `default:"table" enum:"table,yaml,markdown" name:"output" short:"o"`
+	// Form. yaml can be used as a settings file; markdown documents the settings of all verbs, commands the verbs.
+	Output string `default:"table" enum:"table,yaml,markdown,commands" name:"output" short:"o"`
 }
 
 // Print writes to w the settings of the command with that name, and those of the environment. As markdown it also
@@ -26,6 +26,8 @@ func (p *Print) Print(w io.Writer, sources *Sources, ctx *kong.Context, command 
 		return printYAML(w, values, sources.variables(ctx))
 	case "markdown":
 		return sources.source.document(w, ctx.Model.Node, command)
+	case "commands":
+		return sources.source.documentCommands(w, ctx.Model.Node)
 	}
 	table := output.NewTable("SETTING", "VALUE", "FROM")
 	for _, v := range append(append([]Value{sources.config(ctx)}, values...), sources.variables(ctx)...) {

@@ -152,8 +152,8 @@ func TestTheDocumentationHasEverySetting(t *testing.T) {
 		"| `--target` | `ORDER_TARGET` | (must be given) |  | URL | keys |\n" +
 		"| `--data` | `ORDER_DATA` | order.db |  | The file, of a service that is stopped | keys new |\n" +
 		"| `--api-key-file` | `ORDER_API_KEY_FILE` |  |  | File with the key | keys ls |\n" +
-		"| `--output`, `-o` | `ORDER_OUTPUT` | table | table, yaml, markdown | Form. yaml can be " +
-		"used as a settings file; markdown documents the settings of all verbs | config print |\n" +
+		"| `--output`, `-o` | `ORDER_OUTPUT` | table | table, yaml, markdown, commands | Form. yaml can be " +
+		"used as a settings file; markdown documents the settings of all verbs, commands the verbs | config print |\n" +
 		"|  | `ORDER_API_KEY` |  |  | The key |  |\n"
 	if got := printed(t, "data: other.db\n", map[string]string{"ORDER_API_KEY": "x"}, "-o", "markdown"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

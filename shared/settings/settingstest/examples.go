@@ -73,6 +73,7 @@ func shellWords(t *testing.T, program, line string) []string {
 	// The function takes the program's place. Its words go to descriptor 3, past redirections and pipes of the line.
 	script := program + `() { printf '%s\n' "$@" >&3; }; exec 3>&1 4</dev/null; cd "$1"; : >order.json; ` + line +
 		` >/dev/null; wait`
+	//nolint:gosec // our own examples
 	command := exec.CommandContext(t.Context(), "bash", "-c", script, "bash", t.TempDir())
 	words, err := command.Output()
 	if err != nil && len(words) == 0 {

@@ -539,7 +539,7 @@ var texts = map[string]Text{
 	"ordertally/shared/service/telemetry.LogConfig.MaxSize":      {"Megabytes after which the log file is rotated.", ""},
 	"ordertally/shared/service/telemetry.LogConfig.RotateEvery":  {"Time after which the log file is rotated, at least 1m; 0 rotates it by size only.", ""},
 	"ordertally/shared/settings.Completion.Shell":                {"The shell.", ""},
-	"ordertally/shared/settings.Print.Output":                    {"Form. yaml can be used as a settings file; markdown documents the settings of all verbs.", ""},
+	"ordertally/shared/settings.Print.Output":                    {"Form. yaml can be used as a settings file; markdown documents the settings of all verbs, commands the verbs.", ""},
 	"ordertally/shared/settings.common.Config":                   {"Read settings from this YAML file.", ""},
 	"ordertally/shared/settings.common.Version":                  {"Print the version and exit.", ""},
 	"ordertally/shared/settings/tlsfiles.ClientConfig.CAFile":    {"Authorities (PEM) that the service's certificate must come from; the system's without it.", ""},

@@ -1,0 +1,62 @@
+package settings
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// documentCommands writes all verbs of a program as markdown: what each does, its examples, arguments and flags. What
+// reaches a service, and the settings of whole services, are in the page of settings.
+func (s *source) documentCommands(w io.Writer, program *kong.Node) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "## %s\n", program.Name)
+	for _, verb := range program.Leaves(true) {
+		fmt.Fprintf(&text, "\n### %s\n\n    %s %s\n\n%s", verb.FullPath(), program.Name, verb.Summary(), verb.Help)
+		detail, examples, _ := strings.Cut(verb.Detail, "Examples:\n")
+		if detail = strings.TrimSpace(detail); detail != "" {
+			text.WriteString(" " + detail)
+		}
+		text.WriteString("\n")
+		if examples != "" {
+			text.WriteString("\n" + strings.TrimPrefix(examples, "\n") + "\n")
+		}
+		s.documentFlags(&text, verb)
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// mostFlags is how many flags of its own a verb lists. The others run or check whole services.
+const mostFlags = 24
+
+func (s *source) documentFlags(text *strings.Builder, verb *kong.Node) {
+	var rows []row
+	for _, argument := range verb.Positional {
+		rows = append(rows, row{flag: "`" + argument.Summary() + "`", preset: argument.Default,
+			allowed: strings.ReplaceAll(argument.Enum, ",", ", "), help: strings.TrimSuffix(argument.Help, ".")})
+	}
+	var own []*kong.Flag
+	for _, flag := range verb.Flags {
+		if flag.Group == nil && !flag.Hidden && flag.Name != "target" && flag.Name != "every" { // said above for all
+			own = append(own, flag)
+		}
+	}
+	if len(own) <= mostFlags {
+		for _, flag := range own {
+			rows = append(rows, s.row(flag))
+		}
+	}
+	if len(rows) > 0 {
+		text.WriteString("\n| argument, flag | default | allowed | meaning |\n|---|---|---|---|\n")
+	}
+	for i := range rows {
+		r := &rows[i]
+		fmt.Fprintf(text, "| %s | %s | %s | %s |\n", r.flag, cell(r.preset), cell(r.allowed), cell(r.help))
+	}
+	if len(own) > mostFlags {
+		text.WriteString("\nIts flags are the [settings](settings.md).\n")
+	}
+}
