@@ -14,7 +14,7 @@ func TestAPI_DescribesEveryRoute(t *testing.T) {
 	}
 }
 
-// TestAPI_AsksForTheScopeOfEachRoute tests the table of the README. It sends a request to each route with each scope.
+// TestAPI_AsksForTheScopeOfEachRoute tests the table of routes. It sends a request to each route with each scope.
 func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 	want := map[string]string{
 		"GET /": auth.Public, "GET /assets/{file}": auth.Public, "GET /v1/activities": auth.StatsRead,

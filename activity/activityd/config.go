@@ -20,7 +20,7 @@ type Config struct {
 	Zone activity.ZoneName `name:"zone" default:"UTC"`
 	// Most live streams that may be open at once.
 	LiveListeners int `name:"live-listeners" default:"2000" range:"1.."`
-	// Activities to count besides ORDER_CREATED: a YAML list, see the README.
+	// Activities to count besides ORDER_CREATED: a YAML list, see docs/activities.md.
 	Activities declare.Text `name:"activities" placeholder:"YAML" yaml:""`
 	// Where a browser finds the order service, such as https://orders.example.com. The page links to it. Empty: no
 	// links.

@@ -14,7 +14,7 @@ func TestAPI_DescribesEveryRoute(t *testing.T) {
 	}
 }
 
-// This checks the table of the README: it asks every route of the program with every scope.
+// This checks the table of routes: it asks every route of the program with every scope.
 func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 	authtest.Routes(t, (&api{}).routes(), map[string]string{
 		"GET /v1/keys":                        auth.KeysWrite,

@@ -20,7 +20,7 @@ import (
 )
 
 // secured starts Apache Kafka with a listener that requires TLS, a client certificate and SASL. Each user may do what
-// the README lists and nothing else.
+// docs/operate/security.md lists and nothing else.
 func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (k *kafka.Kafka, address string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,10 +76,10 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 	return k, address
 }
 
-// documentedRights reads the table in the README of the rights that each user needs.
+// documentedRights reads the table in docs/operate/security.md of the rights that each user needs.
 func documentedRights(t *testing.T) map[string][]kafka.Right {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/operate/security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func documentedRights(t *testing.T) map[string][]kafka.Right {
 		rights[cells[1]] = append(rights[cells[1]], right)
 	}
 	if len(rights["order"]) != 3 || len(rights["activity"]) != 2 {
-		t.Fatalf("the README lists the rights %v", rights)
+		t.Fatalf("docs/operate/security.md lists the rights %v", rights)
 	}
 	return rights
 }
