@@ -159,7 +159,7 @@ func New(c Config) *API {
 	for i := range c.Activities {
 		defs[i] = c.Activities[i].Definition
 	}
-	routes := c.Guard.Protect(c.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document(defs...))...)))
+	routes := c.Guard.Protect(c.Limiter.ByCaller(append(a.routes(), openapi.Routes(Contract(defs...))...)))
 	a.Handler = c.Limiter.ByAddress(web.NewRouter(routes))
 	return a
 }
@@ -175,7 +175,7 @@ func (a *API) Close() {
 }
 
 // Document returns the OpenAPI document of the API. It describes the answers about days of each given activity.
-func Document(defs ...activity.Definition) *huma.OpenAPI { return openapi.Document(contract(defs)) }
+func Document(defs ...activity.Definition) *huma.OpenAPI { return openapi.Document(Contract(defs...)) }
 
 // routes lists every route with the scope that it needs.
 func (a *API) routes() []web.Route {

@@ -35,8 +35,8 @@ var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
 	},
 }}
 
-// contract returns what the OpenAPI document is made from.
-func contract(defs []activity.Definition) openapi.API {
+// Contract is what the document and the pages about problems are made from. Its handlers do not serve.
+func Contract(defs ...activity.Definition) openapi.API {
 	return openapi.API{
 		Title:      title,
 		Says:       says,

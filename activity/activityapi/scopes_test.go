@@ -9,7 +9,7 @@ import (
 )
 
 func TestAPI_DescribesEveryRoute(t *testing.T) {
-	if err := openapi.Check(contract(nil)); err != nil {
+	if err := openapi.Check(Contract()); err != nil {
 		t.Error(err)
 	}
 }

@@ -74,12 +74,12 @@ type api struct {
 // New returns the handler of the API.
 func New(config Config) http.Handler {
 	a := &api{config, web.NewAnswers(), web.NewFailures(config.Logger), newActivityService(config.ActivityURL)}
-	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
+	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Contract())...)))
 	return config.Limiter.ByAddress(web.NewRouter(routes))
 }
 
 // Document returns the API's OpenAPI document.
-func Document() *huma.OpenAPI { return openapi.Document(contract()) }
+func Document() *huma.OpenAPI { return openapi.Document(Contract()) }
 
 // routes is the one table of all routes and the scope that each needs.
 func (a *api) routes() []web.Route {

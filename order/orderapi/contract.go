@@ -142,8 +142,8 @@ func closedSets() []openapi.Closed {
 	}
 }
 
-// contract is what the document is built from.
-func contract() openapi.API {
+// Contract is what the document and the pages about problems are made from. Its handlers do not serve.
+func Contract() openapi.API {
 	rules := make([]string, 0, len(order.Rules()))
 	for _, rule := range order.Rules() {
 		rules = append(rules, string(rule))

@@ -19,60 +19,78 @@ const codeNotReplicated = "not_replicated"
 var (
 	kindInvalidKey = problem.Kind{
 		Status: http.StatusBadRequest, Code: string(order.CodeInvalidKey),
-		Says: "Idempotency-Key is not 1 to 255 visible ASCII characters, or is given twice.",
+		Says:   "Idempotency-Key is not 1 to 255 visible ASCII characters, or is given twice.",
+		Client: "Send a key of your own for each order: 1 to 255 visible ASCII characters, in one header.",
 	}
 	kindNoOrder = problem.Kind{
 		Status: http.StatusNotFound,
 		Code:   problem.CodeNotFound,
 		Says:   "No order has that id.",
+		Client: "Check the id. An id that is not a UUID gets the same answer.",
 	}
 	kindOrderTooLarge = problem.Kind{
 		Status: http.StatusRequestEntityTooLarge,
 		Code:   string(order.CodeOrderTooLarge),
 		Says:   "The order as it would be stored has more than 1.75 MiB.",
+		Client: "Split the order, or send shorter descriptions and less metadata.",
 	}
 	kindInvalidOrder = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   string(order.CodeInvalidOrder),
 		Says:   "The body is well formed and breaks rules of an order; errors has them.",
+		Client: "Mend the fields that `errors` names. Each has a JSON Pointer, the rule and what the field must be.",
 	}
 	kindKeyReused = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   string(order.CodeKeyReused),
 		Says:   "The Idempotency-Key was used for another order, compared as values.",
+		Client: "Use a new key for a new order. If you meant to repeat the first request, send it as it was.",
 	}
 	kindReferenceTaken = problem.Kind{
-		Status: http.StatusConflict,
-		Code:   string(order.CodeReferenceTaken),
-		Says:   "The source has another order with that reference, compared as values. Repeating does not help.",
+		Status:   http.StatusConflict,
+		Code:     string(order.CodeReferenceTaken),
+		Says:     "The source has another order with that reference, compared as values. Repeating does not help.",
+		Client:   "Find the order that has the reference: `GET /v1/orders?source=&reference=`. Use another reference for another order.",
+		Operator: "If two systems use one source, give each a source of its own.",
 	}
 	kindInvalidCancellation = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   string(order.CodeInvalidCancellation),
 		Says:   "The body is well formed and breaks rules of a cancellation; errors has them.",
+		Client: "Mend the fields that `errors` names.",
 	}
 	kindAlreadyCancelled = problem.Kind{
 		Status: http.StatusConflict,
 		Code:   string(order.CodeAlreadyCancelled),
 		Says:   "Another request cancelled the order. Repeating does not help.",
+		Client: "Nothing: the order is cancelled. `GET /v1/orders/{id}` shows it.",
 	}
 	kindNotReplicated = problem.Kind{Status: http.StatusServiceUnavailable, Code: codeNotReplicated,
 		Says: "The request took effect and its message will be published, but Kafka did not confirm it in time. With " +
 			"an Idempotency-Key, or a source and a reference, repeat it after Retry-After; otherwise do not. " +
 			"instance " +
-			"is the order's path."}
+			"is the order's path.",
+		Client:   "Send the same request again after `Retry-After`, until the answer is a 201. Without an `Idempotency-Key`, or a `source` and a `reference`, do not: the order is stored already.",
+		Operator: "Kafka is away or slow: `order status` says which, and since when. `ack-else` decides what clients get meanwhile.",
+	}
 	kindRepublishing = problem.Kind{
-		Status: http.StatusConflict,
-		Code:   "republishing",
-		Says:   "Another republication is under way. Wait for its end.",
+		Status:   http.StatusConflict,
+		Code:     "republishing",
+		Says:     "Another republication is under way. Wait for its end.",
+		Client:   "Wait until the other republication has ended, then ask again.",
+		Operator: "One republication runs at a time.",
 	}
 	kindInvalidHandover = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   "invalid_handover",
 		Says:   "The body is well formed and is no list of 1 to 1000 offers; errors has the faults.",
+		Client: "Use `order handover`, which makes these requests.",
 	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,
-		Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
+		Says:     "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After.",
+		Client:   "Send the request again after `Retry-After`. Wait longer after each attempt, and add a random part.",
+		Operator: "A short flood needs nothing. If it lasts, look at `order_commit_seconds`: a slow disk stores fewer orders. `order_admission_refused_total` has the reason: with `disk`, make room; with `backlog`, Kafka has been away for long.",
+	}
 )
 
 // rejections maps the code of a refused request to a kind of problem.

@@ -20,15 +20,21 @@ import (
 var (
 	KindUnauthenticated = problem.Kind{
 		Status: http.StatusUnauthorized, Code: "unauthenticated",
-		Says: "No credential was sent, or one that is malformed, unknown, expired or revoked.",
+		Says:     "No credential was sent, or one that is malformed, unknown, expired or revoked.",
+		Client:   "Send a valid key: `Authorization: Bearer KEY`. Ask the operator for one.",
+		Operator: "Make a key with `keys new`. `keys ls` shows which keys have expired or were revoked.",
 	}
 	KindInsufficientScope = problem.Kind{
 		Status: http.StatusForbidden, Code: "insufficient_scope",
-		Says: "The credential is valid but lacks the scope that is needed.",
+		Says:     "The credential is valid but lacks the scope that is needed.",
+		Client:   "Ask the operator for a key that has the scope. The detail names it.",
+		Operator: "Make a key with that scope, if the client should have it.",
 	}
 	KindIssuerAway = problem.Kind{
 		Status: http.StatusServiceUnavailable, Code: "issuer_unavailable",
-		Says: "The issuer of the token does not answer, so the token cannot be checked. Repeat later.",
+		Says:     "The issuer of the token does not answer, so the token cannot be checked. Repeat later.",
+		Client:   "Send the request again later. Your token may be good.",
+		Operator: "Look whether the service reaches the issuer: `oidc-issuer`. API keys work meanwhile.",
 	}
 )
 

@@ -9,13 +9,33 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// Exit codes of all programs.
+// Exit codes of all programs. [ExitCodes] says what they mean.
 const (
 	ExitDone   = 0
 	ExitFailed = 1
-	ExitUsage  = 2 // the command line, a variable or the settings file is wrong
-	ExitFenced = 3 // another process took over; see the program's documentation before restarting
+	ExitUsage  = 2
+	ExitFenced = 3
 )
+
+// Exit is an exit code with what it means and what to do then, for the documents.
+type Exit struct {
+	Code        int
+	Means, Then string
+}
+
+// ExitCodes returns all exit codes.
+func ExitCodes() []Exit {
+	return []Exit{
+		{ExitDone, "Done. A service was told to stop, and stopped in order.", "Nothing."},
+		{ExitFailed, "Failed. The last line on standard error says why. `check` found damage, `verify` found a " +
+			"difference, or `import` placed no order from one of the files.",
+			"Do what the message says. A service may be started again: nothing has to be repaired first."},
+		{ExitUsage, "The command line, a variable or the settings file is wrong. Nothing was done.",
+			"Mend what the message names. `config check` lists everything that `serve` would refuse."},
+		{ExitFenced, "Fenced or overtaken: another service publishes for this file, or has gone on without it.",
+			"Do not start the service again as it is. The message names the ways on."},
+	}
+}
 
 type exitError struct {
 	err  error

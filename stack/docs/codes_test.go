@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/order/orderapi"
 	"ordertally/shared/event"
+	"ordertally/shared/web/openapi"
 )
 
 // source is what the programs' own code says about codes and closed sets.
@@ -105,9 +107,6 @@ func (s *source) constant(pkg string, spec ast.Spec) {
 
 // codeOf returns the code of a literal that is a problem.Kind.
 func codeOf(literal *ast.CompositeLit) ast.Expr {
-	if named(literal.Type) == "Kind" && len(literal.Elts) == 3 { // package problem itself
-		return literal.Elts[1]
-	}
 	fields := map[string]ast.Expr{}
 	for _, element := range literal.Elts {
 		if pair, ok := element.(*ast.KeyValueExpr); ok {
@@ -189,6 +188,25 @@ func TestEveryCode_IsInTheDocument(t *testing.T) {
 	}
 	if len(s.kinds) < 30 {
 		t.Errorf("only %d kinds were found", len(s.kinds))
+	}
+}
+
+// TestEveryProblem_SaysWhatToDo checks that the page of each problem tells what the client does. If the request is not at
+// fault, it also tells what the operator does. openapitest.Served checks that the services have the pages.
+func TestEveryProblem_SaysWhatToDo(t *testing.T) {
+	kinds := append(openapi.Problems(orderapi.Contract()),
+		openapi.Problems(activityapi.Contract(declare.OrderCreated(event.Topic)))...)
+	for _, k := range kinds {
+		if !strings.HasSuffix(k.Client, ".") {
+			t.Errorf("%s (%s) does not say what the client does", k.Code, k.Says)
+		}
+		isRequest := k.Status < http.StatusInternalServerError && k.Status != http.StatusTooManyRequests
+		if !isRequest && k.Operator == "" || k.Operator != "" && !strings.HasSuffix(k.Operator, ".") {
+			t.Errorf("%s (%s) does not say what the operator does", k.Code, k.Says)
+		}
+	}
+	if len(kinds) < 50 {
+		t.Errorf("only %d kinds were found", len(kinds))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,6 +61,7 @@ ordertally() {
 	await order dev
 	await activity dev
 }
+curl() { command curl --no-progress-meter --fail-with-body "$@" || [ $? -eq "${refused:-0}" ]; } # 22 if it is refused
 make() { [ "$*" = run ] || { command make "$@"; return; }; running dev || ordertally dev; }
 trap 'kill -9 $(jobs -p) 2>/dev/null || true' EXIT
 `
@@ -210,11 +212,13 @@ func runScript(t *testing.T, script string) {
 	defer cancel()
 	run := exec.CommandContext(ctx, "bash", "-xc", prologue+strings.NewReplacer(addresses...).Replace(script))
 	run.Dir = t.TempDir()
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that a script that hangs ends with all that it started
+	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGKILL) }
 	run.Env = os.Environ()
 	for name, value := range env {
 		run.Env = append(run.Env, name+"="+value)
 	}
 	if said, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+		t.Fatalf("%v\n%s", err, said[max(0, len(said)-8<<10):])
 	}
 }

@@ -28,22 +28,28 @@ var (
 		Status: http.StatusNotFound,
 		Code:   problem.CodeNotFound,
 		Says:   "No API key has that id.",
+		Client: "Check the id: `GET /v1/keys` lists them.",
 	}
 	KindOpen = problem.Kind{
 		Status: http.StatusConflict,
 		Code:   "service_open",
 		Says: "The service has no keys and is open to everybody. The first key would shut everybody else out, so " +
 			"make it in the file while the service is stopped.",
+		Client:   "Ask the operator for the first key.",
+		Operator: "Stop the service and run `keys new NAME --scopes keys:write,... --data FILE`. Then start it again.",
 	}
 	KindTooMany = problem.Kind{
-		Status: http.StatusConflict,
-		Code:   "too_many_keys",
-		Says:   "The service has the maximum number of valid keys.",
+		Status:   http.StatusConflict,
+		Code:     "too_many_keys",
+		Says:     "The service has the maximum number of valid keys.",
+		Client:   "Revoke keys that nobody uses.",
+		Operator: "`keys ls` shows when each key was last used.",
 	}
 	KindInvalid = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   "invalid_key",
 		Says:   "The body is well formed but does not describe a key; errors says why.",
+		Client: "Mend the fields that `errors` names.",
 	}
 )
 

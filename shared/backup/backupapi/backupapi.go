@@ -31,7 +31,10 @@ const (
 
 // KindBusy is the answer while another backup is made.
 var KindBusy = problem.Kind{Status: http.StatusConflict, Code: "backup_running",
-	Says: "Another backup of the service is being made."}
+	Says:     "Another backup of the service is being made.",
+	Client:   "Wait until the other backup is made, then ask again.",
+	Operator: "One backup is made at a time. A scheduled one may be under way.",
+}
 
 // API makes the routes.
 type API struct {

@@ -23,9 +23,13 @@ import (
 // The kinds of problems of these routes.
 var (
 	KindNotParked = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound,
-		Says: "No parked message has that id: it never was parked, or somebody decided about it already."}
+		Says:   "No parked message has that id: it never was parked, or somebody decided about it already.",
+		Client: "Nothing, if somebody else decided: the audit entries say who. Otherwise check the id.",
+	}
 	KindInvalidDecision = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "invalid_decision",
-		Says: "The body is well formed and does not say clearly what is to be done."}
+		Says:   "The body is well formed and does not say clearly what is to be done.",
+		Client: "Name messages by id, or select them, but not both. A discard needs a reason.",
+	}
 )
 
 const (

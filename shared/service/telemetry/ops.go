@@ -49,6 +49,9 @@ func OpsHandler(o Ops) http.Handler {
 	return o.Metrics.Recover(o.Logger, web.NewRouter(o.Guard.Protect(o.routes())))
 }
 
+// OpsRoutes returns the routes of every ops listener, for the documents. Their handlers do not serve.
+func OpsRoutes() []web.Route { return (&Ops{Registry: prometheus.NewRegistry(), Level: &Level{}}).routes() }
+
 // routes is the one table of all routes and the scope that each needs.
 func (o *Ops) routes() []web.Route {
 	metrics := promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{

@@ -45,6 +45,9 @@ func Document(a API) *huma.OpenAPI {
 	return d.api
 }
 
+// Problems returns the kinds of problems that an API answers with, sorted by code. Several kinds may have one code.
+func Problems(a API) []problem.Kind { return describeAPI(a).answered }
+
 // Check returns what is wrong with the description of an API, such as a route with a scope that is not described. Each
 // API calls it in a test, because such a mistake must not keep the service from starting.
 func Check(a API) error { return errors.Join(describeAPI(a).faults...) }
@@ -122,7 +125,7 @@ type document struct {
 	registry huma.Registry
 	api      *huma.OpenAPI
 	problems []problem.Kind
-	codes    []string
+	answered []problem.Kind        // by code, once the document is made
 	faults   []error               // in the description
 	told     map[reflect.Type]bool // whose fields are described
 }

@@ -60,7 +60,7 @@ func (d *document) refusals(kinds []problem.Kind) map[int]*huma.Response {
 		if !slices.Contains(codes, kind.Code) {
 			response.Extensions[CodesOf] = append(codes, kind.Code)
 		}
-		d.noteCode(kind.Code)
+		d.note(kind)
 	}
 	for status, response := range byStatus {
 		if varies := foreign && status == http.StatusForbidden; slices.Contains(everywhere, status) && !varies {
@@ -90,20 +90,24 @@ func ResponseOf(api *huma.OpenAPI, op *huma.Operation, status string) *huma.Resp
 	return response
 }
 
-// noteCode adds a code to the schema of problems.
-func (d *document) noteCode(code string) {
-	if !slices.Contains(d.codes, code) {
-		d.codes = append(d.codes, code)
+// note adds a kind to those that the API answers with.
+func (d *document) note(kind problem.Kind) {
+	if !slices.Contains(d.answered, kind) {
+		d.answered = append(d.answered, kind)
 	}
 }
 
 // listCodes writes the codes into the schema of problems, with those that any path may answer.
 func (d *document) listCodes(rules []string) {
 	d.schema(problem.Problem{}) // even if no operation is described
-	d.noteCode(problem.CodeNotFound)
-	d.noteCode(problem.CodeMethodNotAllowed)
-	slices.Sort(d.codes)
-	d.nameCodes("Problem", d.codes)
+	d.note(problem.KindNotFound)
+	d.note(problem.KindMethodNotAllowed)
+	slices.SortStableFunc(d.answered, func(a, b problem.Kind) int { return strings.Compare(a.Code, b.Code) })
+	var codes []string
+	for _, kind := range d.answered {
+		codes = append(codes, kind.Code)
+	}
+	d.nameCodes("Problem", slices.Compact(codes))
 	if len(rules) > 0 {
 		d.nameCodes("FieldError", rules)
 	}

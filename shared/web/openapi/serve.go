@@ -4,17 +4,17 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"ordertally/shared/auth"
 	"ordertally/shared/web"
 	"ordertally/shared/web/webpage"
 )
 
-// Routes returns /openapi.json, the document, and /docs, a page that shows it. Both are public, as the source is.
-func Routes(api *huma.OpenAPI) []web.Route {
-	text, html := Text(api), render(api)
-	return []web.Route{
+// Routes returns /openapi.json, the document; /docs, a page that shows it; and a page for each code of a problem, with a
+// list of them. All are public, as the source is.
+func Routes(a API) []web.Route {
+	d := describeAPI(a)
+	text, html := Text(d.api), render(d.api)
+	return append(problemRoutes(d.api.Info.Title, d.answered), []web.Route{
 		{Method: http.MethodGet, Path: "/openapi.json", Scope: auth.Public,
 			Handler: func(w http.ResponseWriter, _ *http.Request) {
 				h := w.Header()
@@ -25,5 +25,5 @@ func Routes(api *huma.OpenAPI) []web.Route {
 				_, _ = w.Write(text) // fails only if the client has disconnected
 			}},
 		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: webpage.NewPage(html).ServeHTTP},
-	}
+	}...)
 }

@@ -1,7 +1,7 @@
 // Package problem is the form of every HTTP error: application/problem+json (RFC 9457) with a stable code.
 //
 // Clients tell errors apart by Code. Title and Detail are for people and may change. Type is the URI reference
-// "/problems/<code>": a name, not a page. Each API has a table that says which error has which status.
+// "/problems/<code>", which leads to a page of the service. Each API has a table that says which error has which status.
 package problem
 
 import (
@@ -26,7 +26,7 @@ const (
 
 // Problem is an error answer. It is also an error, so a handler can return it.
 type Problem struct {
-	// /problems/ and the code: a name, not a page.
+	// /problems/ and the code. The service has a page there that says what to do.
 	// Example: /problems/rate_limited
 	//
 	// If it is empty, Write sets it to /problems/<code>.

@@ -2,6 +2,7 @@ package openapitest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -13,8 +14,8 @@ import (
 	"ordertally/shared/web/openapi"
 )
 
-// Served checks that a service serves the document at /openapi.json and shows each operation at /docs. It also checks
-// that every schema is valid, every member has a description, and every example fits its schema.
+// Served checks that a service serves the document at /openapi.json, shows each operation at /docs, and has a page for
+// the code of each problem. It also checks that every schema is valid, every member has a description, and every example fits its schema.
 func Served(t *testing.T, url string, api *huma.OpenAPI) {
 	t.Helper()
 	get := func(path, contentType string) []byte {
@@ -45,6 +46,20 @@ func Served(t *testing.T, url string, api *huma.OpenAPI) {
 	html := string(get("/docs", "text/html; charset=utf-8"))
 	if strings.Contains(html, "<script") || strings.Contains(html, "style=") {
 		t.Error("the page has something that its policy forbids")
+	}
+	problems := string(get("/problems", "text/html; charset=utf-8"))
+	for _, code := range api.Components.Schemas.Map()["ProblemCode"].Enum {
+		path := fmt.Sprintf("/problems/%s", code)
+		page := string(get(path, "text/html; charset=utf-8"))
+		for _, part := range []string{"<h3>When</h3>", "What the client does", "What the operator does", "<code>" +
+			fmt.Sprint(code) + "</code>"} {
+			if !strings.Contains(page, part) {
+				t.Errorf("%s has no %s", path, part)
+			}
+		}
+		if !strings.Contains(problems, path+`"`) {
+			t.Errorf("/problems does not lead to %s", path)
+		}
 	}
 	compiler := jsonschema.NewCompiler()
 	if err := compiler.AddResource("openapi.json", document); err != nil {
