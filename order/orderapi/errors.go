@@ -47,10 +47,11 @@ var (
 		Client: "Use a new key for a new order. If you meant to repeat the first request, send it as it was.",
 	}
 	kindReferenceTaken = problem.Kind{
-		Status:   http.StatusConflict,
-		Code:     string(order.CodeReferenceTaken),
-		Says:     "The source has another order with that reference, compared as values. Repeating does not help.",
-		Client:   "Find the order that has the reference: `GET /v1/orders?source=&reference=`. Use another reference for another order.",
+		Status: http.StatusConflict,
+		Code:   string(order.CodeReferenceTaken),
+		Says:   "The source has another order with that reference, compared as values. Repeating does not help.",
+		Client: "Find the order that has the reference: `GET /v1/orders?source=&reference=`. Use another reference " +
+			"for another order.",
 		Operator: "If two systems use one source, give each a source of its own.",
 	}
 	kindInvalidCancellation = problem.Kind{
@@ -70,8 +71,10 @@ var (
 			"an Idempotency-Key, or a source and a reference, repeat it after Retry-After; otherwise do not. " +
 			"instance " +
 			"is the order's path.",
-		Client:   "Send the same request again after `Retry-After`, until the answer is a 201. Without an `Idempotency-Key`, or a `source` and a `reference`, do not: the order is stored already.",
-		Operator: "Kafka is away or slow: `order status` says which, and since when. `ack-else` decides what clients get meanwhile.",
+		Client: "Send the same request again after `Retry-After`, until the answer is a 201. Without an " +
+			"`Idempotency-Key`, or a `source` and a `reference`, do not: the order is stored already.",
+		Operator: "Kafka is away or slow: `order status` says which, and since when. `ack-else` decides what clients " +
+			"get meanwhile.",
 	}
 	kindRepublishing = problem.Kind{
 		Status:   http.StatusConflict,
@@ -87,9 +90,11 @@ var (
 		Client: "Use `order handover`, which makes these requests.",
 	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,
-		Says:     "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After.",
-		Client:   "Send the request again after `Retry-After`. Wait longer after each attempt, and add a random part.",
-		Operator: "A short flood needs nothing. If it lasts, look at `order_commit_seconds`: a slow disk stores fewer orders. `order_admission_refused_total` has the reason: with `disk`, make room; with `backlog`, Kafka has been away for long.",
+		Says:   "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After.",
+		Client: "Send the request again after `Retry-After`. Wait longer after each attempt, and add a random part.",
+		Operator: "A short flood needs nothing. If it lasts, look at `order_commit_seconds`: a slow disk stores " +
+			"fewer orders. `order_admission_refused_total` has the reason: with `disk`, make room; with `backlog`, " +
+			"Kafka has been away for long.",
 	}
 )
 

@@ -35,8 +35,9 @@ var KindOverloaded = problem.Kind{
 	Status: http.StatusServiceUnavailable, Code: CodeOverloaded,
 	Says: "Too many large answers are being made, or wait for clients that read slowly. Repeat after Retry-After, " +
 		"or ask for less.",
-	Client:   "Send the request again after `Retry-After`, ask for smaller pages, and read answers as they come.",
-	Operator: "Look which client asks for much: the log has its key and address. Answers share a fixed amount of memory.",
+	Client: "Send the request again after `Retry-After`, ask for smaller pages, and read answers as they come.",
+	Operator: "Look which client asks for much: the log has its key and address. Answers share a fixed amount of " +
+		"memory.",
 }
 
 // Answers bounds the memory of the large answers of one API. A client that asks for many and reads none gets no more

@@ -191,8 +191,8 @@ func TestEveryCode_IsInTheDocument(t *testing.T) {
 	}
 }
 
-// TestEveryProblem_SaysWhatToDo checks that the page of each problem tells what the client does. If the request is not at
-// fault, it also tells what the operator does. openapitest.Served checks that the services have the pages.
+// TestEveryProblem_SaysWhatToDo checks that the page of each problem tells what the client does. If the request is not
+// at fault, it also tells what the operator does. openapitest.Served checks that the services have the pages.
 func TestEveryProblem_SaysWhatToDo(t *testing.T) {
 	kinds := append(openapi.Problems(orderapi.Contract()),
 		openapi.Problems(activityapi.Contract(declare.OrderCreated(event.Topic)))...)

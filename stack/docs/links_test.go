@@ -99,8 +99,8 @@ func TestDocuments_ReadmeIsOneScreen(t *testing.T) {
 func TestDocuments_ShowCommandsInBlocksThatRun(t *testing.T) {
 	command := regexp.MustCompile(`^( {4}|)\$? ?((order|activity|ordertally|make|go|curl|docker|kcat|rclone|restic) [-a-z./'"])`)
 	for document, text := range documents(t) {
-		if document == "CHANGELOG.md" {
-			continue
+		if document == "CHANGELOG.md" || document == "docs/reference/commands.md" {
+			continue // what was; and what --help says, with examples
 		}
 		fence := ""
 		for line := range strings.Lines(text) {

@@ -19,9 +19,10 @@ import (
 
 // KindLimited is the one problem of this package.
 var KindLimited = problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited",
-	Says:     "The sender exceeds its limit of requests. Repeat after the time that Retry-After says.",
-	Client:   "Send the request again after `Retry-After`. `RateLimit` says what you have left.",
-	Operator: "If the limit is too low for honest clients, raise `rate-limit-caller` or `rate-limit-address`. Behind a proxy, name it in `trusted-proxies`: otherwise all its clients share one limit.",
+	Says:   "The sender exceeds its limit of requests. Repeat after the time that Retry-After says.",
+	Client: "Send the request again after `Retry-After`. `RateLimit` says what you have left.",
+	Operator: "If the limit is too low for honest clients, raise `rate-limit-caller` or `rate-limit-address`. Behind " +
+		"a proxy, name it in `trusted-proxies`: otherwise all its clients share one limit.",
 }
 
 // maxSenders bounds the memory of one policy; a sender takes about 200 bytes. With more senders, the one that has been

@@ -9,8 +9,8 @@ import (
 	"ordertally/shared/web/webpage"
 )
 
-// Routes returns /openapi.json, the document; /docs, a page that shows it; and a page for each code of a problem, with a
-// list of them. All are public, as the source is.
+// Routes returns /openapi.json, the document; /docs, a page that shows it; and a page for each code of a problem, with
+// a list of them. All are public, as the source is.
 func Routes(a API) []web.Route {
 	d := describeAPI(a)
 	text, html := Text(d.api), render(d.api)

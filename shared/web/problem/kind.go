@@ -64,8 +64,9 @@ var (
 	}
 	KindMalformedJSON = Kind{
 		Status: http.StatusBadRequest, Code: "malformed_json",
-		Says:   "The body is not exactly one well-formed JSON object within depth 32.",
-		Client: "Mend the JSON. `errors` says what is wrong. A name that stands twice and bytes that are not UTF-8 are wrong too.",
+		Says: "The body is not exactly one well-formed JSON object within depth 32.",
+		Client: "Mend the JSON. `errors` says what is wrong. A name that stands twice and bytes that are not UTF-8 " +
+			"are wrong too.",
 	}
 )
 
@@ -73,22 +74,27 @@ var (
 var (
 	KindUnavailable = Kind{
 		Status: http.StatusServiceUnavailable, Code: "unavailable",
-		Says:     "The service cannot answer now, and nothing was changed. Retry later.",
-		Client:   "Send the request again after `Retry-After`.",
-		Operator: "Ask `/readyz?verbose` on the ops listener, and look at the log. A service that starts or stops answers this for seconds.",
+		Says:   "The service cannot answer now, and nothing was changed. Retry later.",
+		Client: "Send the request again after `Retry-After`.",
+		Operator: "Ask `/readyz?verbose` on the ops listener, and look at the log. A service that starts or stops " +
+			"answers this for seconds.",
 	}
 	KindOutcomeUnknown = Kind{
 		Status: http.StatusServiceUnavailable, Code: "outcome_unknown",
-		Says: "The change may or may not be stored. Check before you retry. An order can be placed again with the same " +
+		Says: "The change may or may not be stored. Check before you retry. An order can be placed again with the " +
+			"same " +
 			"Idempotency-Key.",
-		Client: "Send the same request again if it has an `Idempotency-Key`, or a `source` and a `reference`. Without one, " +
+		Client: "Send the same request again if it has an `Idempotency-Key`, or a `source` and a `reference`. " +
+			"Without one, " +
 			"look whether the change is there first.",
-		Operator: "The disk failed while it was written to, and the service ends so that its next start finds out. Look at the " +
+		Operator: "The disk failed while it was written to, and the service ends so that its next start finds out. " +
+			"Look at the " +
 			"disk, then start the service again.",
 	}
 	KindDiskFull = Kind{
 		Status: http.StatusServiceUnavailable, Code: "disk_full",
-		Says: "The service's disk is full, and nothing was stored. Retry later. The service recovers by itself once there " +
+		Says: "The service's disk is full, and nothing was stored. Retry later. The service recovers by itself once " +
+			"there " +
 			"is room.",
 		Client:   "Send the request again after `Retry-After`.",
 		Operator: "Make room on the disk. The service goes on by itself.",
@@ -97,14 +103,16 @@ var (
 		Status: http.StatusServiceUnavailable, Code: "read_only",
 		Says:   "The service's file system is read-only. Nothing was stored; reads still work. Retry later.",
 		Client: "Send the request again after `Retry-After`.",
-		Operator: "Find out why the file system is read-only: the kernel's log says so. After an error of its own it has to be " +
+		Operator: "Find out why the file system is read-only: the kernel's log says so. After an error of its own it " +
+			"has to be " +
 			"unmounted and repaired, so stop the service first. Otherwise it goes on by itself.",
 	}
 	KindCorrupt = Kind{
 		Status: http.StatusInternalServerError, Code: "corrupt_record",
 		Says:   "A stored record that the answer needs is damaged. An operator has to restore the file from a backup.",
 		Client: "Give the operator the `trace_id`. Repeating does not help.",
-		Operator: "Stop the service and run `check` on its file: it names the damage. Then restore the file from a backup " +
+		Operator: "Stop the service and run `check` on its file: it names the damage. Then restore the file from a " +
+			"backup " +
 			"and the topic.",
 	}
 )

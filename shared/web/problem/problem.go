@@ -1,7 +1,8 @@
 // Package problem is the form of every HTTP error: application/problem+json (RFC 9457) with a stable code.
 //
 // Clients tell errors apart by Code. Title and Detail are for people and may change. Type is the URI reference
-// "/problems/<code>", which leads to a page of the service. Each API has a table that says which error has which status.
+// "/problems/<code>", which leads to a page of the service. Each API has a table that says which error has which
+// status.
 package problem
 
 import (

@@ -15,7 +15,8 @@ import (
 )
 
 // Served checks that a service serves the document at /openapi.json, shows each operation at /docs, and has a page for
-// the code of each problem. It also checks that every schema is valid, every member has a description, and every example fits its schema.
+// the code of each problem. It also checks that every schema is valid, every member has a description, and every
+// example fits its schema.
 func Served(t *testing.T, url string, api *huma.OpenAPI) {
 	t.Helper()
 	get := func(path, contentType string) []byte {
