@@ -97,7 +97,8 @@ func TestDocuments_ReadmeIsOneScreen(t *testing.T) {
 
 // TestDocuments_ShowCommandsInBlocksThatRun finds commands outside of the ```sh blocks that stack/e2e runs.
 func TestDocuments_ShowCommandsInBlocksThatRun(t *testing.T) {
-	command := regexp.MustCompile(`^( {4}|)\$? ?((order|activity|ordertally|make|go|curl|docker|kcat|rclone|restic) [-a-z./'"])`)
+	const programs = "order|activity|ordertally|make|go|curl|docker|kcat|rclone|restic"
+	command := regexp.MustCompile(`^( {4}|)\$? ?((` + programs + `) [-a-z./'"])`)
 	for document, text := range documents(t) {
 		if document == "CHANGELOG.md" || document == "docs/reference/commands.md" {
 			continue // what was; and what --help says, with examples

@@ -50,7 +50,9 @@ func OpsHandler(o Ops) http.Handler {
 }
 
 // OpsRoutes returns the routes of every ops listener, for the documents. Their handlers do not serve.
-func OpsRoutes() []web.Route { return (&Ops{Registry: prometheus.NewRegistry(), Level: &Level{}}).routes() }
+func OpsRoutes() []web.Route {
+	return (&Ops{Registry: prometheus.NewRegistry(), Level: &Level{}}).routes()
+}
 
 // routes is the one table of all routes and the scope that each needs.
 func (o *Ops) routes() []web.Route {
