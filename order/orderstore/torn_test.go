@@ -22,7 +22,7 @@ import (
 
 // serve opens a file as the service does.
 func serve(ctx context.Context, path string) (*boltdb.DB, *orderstore.Store, error) {
-	db, err := boltdb.Open(path, boltdb.Options{Format: orderstore.Format})
+	db, err := boltdb.Open(path, boltdb.Options{Format: orderstore.Format, Check: orderstore.Check})
 	if err != nil {
 		return nil, nil, err
 	}

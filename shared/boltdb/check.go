@@ -67,6 +67,14 @@ func (c *Checked) fault(text string) {
 	c.Faults = append(c.Faults, text)
 }
 
+// damage returns ErrDamaged with the first fault, or nil.
+func (c *Checked) damage(path string) error {
+	if len(c.Faults) == 0 {
+		return nil
+	}
+	return damaged(path, "%d faults, the first: %s", len(c.Faults)+c.More, c.Faults[0])
+}
+
 // CheckFile checks a whole database file: both meta pages, every page and its children, the free list, and every record
 // with its checksum. check checks what must exist beside a record. CheckFile changes nothing. ErrLocked means that a
 // service has the file open. Damage is a fault in the result, not an error.

@@ -64,8 +64,8 @@ func compact(ctx context.Context, path string, check Checker) (done Compacted, e
 	if err := checked.look(ctx, file.File, check, func() (*bbolt.DB, error) { return source, nil }); err != nil {
 		return done, err
 	}
-	if len(checked.Faults) > 0 {
-		return done, damaged(path, "%d faults, the first: %s", len(checked.Faults)+checked.More, checked.Faults[0])
+	if err := checked.damage(path); err != nil {
+		return done, err
 	}
 	temp := path + compactSuffix
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -85,6 +85,9 @@ func compact(ctx context.Context, path string, check Checker) (done Compacted, e
 	crashpoint.Here("compact.before-verify")
 	if done.Records, err = verifyCopy(ctx, temp, source); err != nil {
 		return done, fmt.Errorf("verify the copy: %w", err)
+	}
+	if err := claimPlace(temp); err != nil {
+		return done, fmt.Errorf("note where the copy is: %w", err)
 	}
 	after, err := os.Stat(temp)
 	if err != nil {

@@ -3,6 +3,7 @@ package boltdb
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -72,7 +73,7 @@ func isFormat(err error) bool {
 }
 
 // claim checks the format of a file. An empty file is given the format. The zero Format checks nothing.
-func (f Format) claim(bolt *bbolt.DB) error {
+func (f Format) claim(bolt *bbolt.DB, file *os.File) error {
 	if f == (Format{}) {
 		return nil
 	}
@@ -87,12 +88,16 @@ func (f Format) claim(bolt *bbolt.DB) error {
 	if err != nil || !empty {
 		return err
 	}
+	at, err := place(file)
+	if err != nil {
+		return err
+	}
 	return bolt.Update(func(tx *bbolt.Tx) error {
 		meta, err := tx.CreateBucket(metaBucket)
 		if err != nil {
 			return err
 		}
-		return meta.Put(formatKey, codec.Seal(formatKey, []byte(f.String())))
+		return errors.Join(meta.Put(formatKey, codec.Seal(formatKey, []byte(f.String()))), putPlace(tx, at))
 	})
 }
 
@@ -103,7 +108,7 @@ func (check Checker) all(r *Record) error {
 		return nil
 	case !r.Within(metaBucket):
 		return check(r)
-	case r.IsBucket || !r.In(metaBucket) || string(r.Key) != string(formatKey):
+	case r.IsBucket || !r.In(metaBucket) || string(r.Key) != string(formatKey) && string(r.Key) != string(placeKey):
 		return errors.New("nothing of that name belongs there")
 	}
 	_, err := codec.Unseal(r.Key, r.Value)

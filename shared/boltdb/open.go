@@ -23,6 +23,11 @@ type Options struct {
 	// Format of the file. Open gives it to an empty file. It refuses a file with another one: ErrForeign, ErrOldFormat
 	// or ErrNewFormat. The zero Format is not checked.
 	Format Format
+	// Check, if set, makes Open check the whole of a file that was copied to where it is. It is then as CheckFile's. A
+	// copy with damage is refused: ErrDamaged. A file is told from its copies on Linux only.
+	Check Checker
+	// OnCopied, if set, is called before such a check, which may take minutes.
+	OnCopied func()
 	// MaxGroup is the largest number of requests that share one commit. Default 4,096.
 	MaxGroup int
 	// OnIncident, if set, is called with each damaged page or record when it is first met. It must not block.
@@ -73,7 +78,13 @@ func Open(path string, options Options) (*DB, error) {
 		ended:     make(chan struct{}),
 		failed:    make(chan struct{}),
 	}
-	err = safely(path, "opening", func() error { return options.Format.claim(bolt) })
+	err = safely(path, "opening", func() error {
+		err := options.Format.claim(bolt, file.File)
+		if err != nil || options.Check == nil {
+			return err
+		}
+		return settle(bolt, file.File, options.Check, options.OnCopied)
+	})
 	if err == nil {
 		err = db.learnDurable()
 	}

@@ -15,16 +15,21 @@ import (
 )
 
 // openDatabase opens a service's file, which must have that format. It registers the file's metrics under the service's
-// name. It logs any damage, and whether the file is new.
+// name. It logs any damage, and whether the file is new. check checks one record of a file that was copied here.
 func openDatabase(
 	path string,
 	format boltdb.Format,
+	check boltdb.Checker,
 	registry prometheus.Registerer,
 	logger zerolog.Logger,
 ) (*boltdb.DB, error) {
 	commits := boltdb.NewMetrics(registry, format.Service)
 	db, err := boltdb.Open(path, boltdb.Options{
-		Format:     format,
+		Format: format,
+		Check:  check,
+		OnCopied: func() {
+			logger.Info().Str("data", path).Msg("the database file was copied here: it is checked before it is used")
+		},
 		OnCommit:   commits.Observe,
 		OnIncident: func(err error) { logger.Error().Err(err).Str("data", path).Msg("the database file is damaged") },
 	})
