@@ -14,7 +14,6 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
@@ -31,7 +30,8 @@ type Absorber struct {
 	outbox  *outbox.Absorption
 	keysAge time.Time // older keys are left out
 
-	count Absorbed
+	count    Absorbed
+	indexing indexing
 }
 
 // Absorbed counts what was new.
@@ -161,18 +161,17 @@ func (m *Message) readCancellation(value []byte) error {
 	return nil
 }
 
-// pair is a key and its sealed value.
-type pair struct{ key, value []byte }
-
-// Put stores messages in one transaction. refused is called for each that the file contradicts, which is passed over.
+// Put stores messages in one transaction, and gathers what their indexes need. Finish writes it. refused is called for
+// each message that the file contradicts, which is passed over.
 func (a *Absorber) Put(ctx context.Context, messages []Message, refused func(m *Message, err error)) error {
 	slices.SortFunc(messages, func(x, y Message) int { // of two with one slot, the first is the genuine one
 		return cmp.Or(cmp.Compare(x.record.Slot, y.record.Slot), x.record.Time.Compare(y.record.Time))
 	})
+	var p putting
 	before := a.count
 	err := a.db.Write(ctx, func(tx *boltdb.Tx) error {
 		a.count = before
-		p := putting{Absorber: a, tx: tx}
+		p = putting{Absorber: a, tx: tx}
 		for i := range messages {
 			err := p.message(&messages[i])
 			if errors.Is(err, outbox.ErrOtherMessage) || errors.Is(err, ErrNoOrder) {
@@ -183,25 +182,46 @@ func (a *Absorber) Put(ctx context.Context, messages []Message, refused func(m *
 				return err
 			}
 		}
-		return p.indexes()
+		return nil
 	})
+	if err == nil {
+		for _, m := range p.orders {
+			a.index(m)
+		}
+		if a.indexing.full() {
+			err = a.storeIndexes(ctx)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("absorb orders: %w", err)
 	}
 	return nil
 }
 
-// putting is one transaction of an Absorber. Indexes are in random order. So their entries are sorted and written last.
-type putting struct {
-	*Absorber
-	tx                             *boltdb.Tx
-	customers, references, sources []pair
-	keys                           []usedKey
+// index gathers what the indexes need of an order.
+func (a *Absorber) index(m *Message) {
+	a.indexing.order(m.order, m.customer, m.source, m.reference)
+	switch {
+	case m.key.IsZero():
+	case madeAt(m.order).Before(a.keysAge):
+		a.count.OldKeys++
+	default:
+		a.indexing.key(m.key, m.order)
+	}
 }
 
-type usedKey struct {
-	key order.KeyHash
-	id  uuidv7.ID
+func (a *Absorber) storeIndexes(ctx context.Context) error {
+	sources, keys, err := a.indexing.store(ctx, a.db)
+	a.count.References += sources
+	a.count.Keys += keys
+	return err
+}
+
+// putting is one transaction of an Absorber.
+type putting struct {
+	*Absorber
+	tx     *boltdb.Tx
+	orders []*Message // that were new
 }
 
 func (p *putting) message(m *Message) error {
@@ -242,32 +262,8 @@ func (p *putting) created(m *Message) error {
 		return err
 	}
 	p.count.Orders++
-	p.index(m.order, m.customer, m.source, m.reference)
-	if m.key.IsZero() {
-		return nil
-	}
-	if madeAt(m.order).Before(p.keysAge) {
-		p.count.OldKeys++
-		return nil
-	}
-	p.keys = append(p.keys, usedKey{m.key, m.order})
+	p.orders = append(p.orders, m)
 	return nil
-}
-
-// index notes the entries of an order that lists need.
-func (p *putting) index(id uuidv7.ID, customer, source, reference string) {
-	if customer != "" {
-		key, value := indexEntry(customer, id)
-		p.customers = append(p.customers, pair{key, value})
-	}
-	if reference != "" {
-		key, value := indexEntry(reference, id)
-		p.references = append(p.references, pair{key, value})
-	}
-	if source != "" {
-		key := sourceKey(source, reference)
-		p.sources = append(p.sources, pair{key, codec.Seal(key, id[:])})
-	}
 }
 
 func (p *putting) cancelled(m *Message) error {
@@ -283,73 +279,16 @@ func (p *putting) cancelled(m *Message) error {
 	return cancellations.Put(m.order[:], encodeCancellation(m.order[:], &c))
 }
 
-// indexes writes what was noted.
-func (p *putting) indexes() error {
-	for _, list := range []struct {
-		name    []byte
-		entries []pair
-	}{{customersBucket, p.customers}, {referencesBucket, p.references}, {sourcesBucket, p.sources}} {
-		slices.SortFunc(list.entries, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
-		bucket := p.tx.Bucket(list.name)
-		for i := range list.entries {
-			if err := bucket.Put(list.entries[i].key, list.entries[i].value); err != nil {
-				return err
-			}
-		}
-	}
-	p.count.References += len(p.sources)
-	return p.putKeys()
-}
-
-// putKeys stores keys. If two orders had the same one, it belongs to the first.
-func (p *putting) putKeys() error {
-	ages := p.tx.Bucket(keyAgesBucket)
-	ages.FillPercent = tailFill
-	keys := p.tx.Bucket(keysBucket)
-	sorted := slices.Clone(p.keys)
-	slices.SortFunc(sorted, func(a, b usedKey) int { return bytes.Compare(a.key[:], b.key[:]) })
-	for i := range sorted {
-		k := &sorted[i]
-		if sealed := keys.Get(k.key[:]); sealed != nil {
-			known, err := decodeID(k.key[:], sealed)
-			if err != nil {
-				return err
-			}
-			if bytes.Compare(known[:], k.id[:]) <= 0 {
-				continue
-			}
-			if err := ages.Delete(known[:]); err != nil {
-				return err
-			}
-		}
-		if err := keys.Put(k.key[:], codec.Seal(k.key[:], k.id[:])); err != nil {
-			return err
-		}
-	}
-	for i := range p.keys { // in order of their ids
-		k := &p.keys[i]
-		known, err := decodeID(k.key[:], keys.Get(k.key[:]))
-		if err != nil {
-			return err
-		}
-		if known != k.id {
-			continue
-		}
-		p.count.Keys++
-		if err := ages.Put(k.id[:], codec.Seal(k.id[:], k.key[:])); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Finish drops cancellations whose orders are missing, because the topic or the file no longer had them. It returns how
+// Finish writes the indexes, and drops cancellations whose orders are missing, because the topic or the file no longer had them. It returns how
 // many there were.
 func (a *Absorber) Finish(ctx context.Context) (orphans int, err error) {
-	err = a.db.Write(ctx, func(tx *boltdb.Tx) error {
-		orphans = 0
-		return orphaned(tx, tx.Bucket(cancellationsBucket), &orphans)
-	})
+	err = a.storeIndexes(ctx)
+	if err == nil {
+		err = a.db.Write(ctx, func(tx *boltdb.Tx) error {
+			orphans = 0
+			return orphaned(tx, tx.Bucket(cancellationsBucket), &orphans)
+		})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("absorb orders: %w", err)
 	}

@@ -111,12 +111,13 @@ func cancellationAgain(tx *boltdb.Tx, id uuidv7.ID, c *cancellation, payload []b
 // Reindex completes the indexes of a damaged file's copy, after everything was added to it. Entries of orders that are
 // missing are dropped, and those of orders that are there are made. Keys used before keysAge are left out.
 func Reindex(ctx context.Context, db *boltdb.DB, keysAge time.Time) error {
+	var again indexing
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
+		again = indexing{}
 		if err := dropDangling(tx); err != nil {
 			return err
 		}
-		p := putting{Absorber: &Absorber{keysAge: keysAge}, tx: tx}
-		err := tx.Bucket(ordersBucket).ForEach(func(key, sealed []byte) error {
+		return tx.Bucket(ordersBucket).ForEach(func(key, sealed []byte) error {
 			r, err := decodeRow(key, sealed)
 			if err != nil {
 				return err
@@ -130,17 +131,16 @@ func Reindex(ctx context.Context, db *boltdb.DB, keysAge time.Time) error {
 				return err
 			}
 			id := uuidv7.ID(key)
-			p.index(id, o.CustomerID, o.Source, o.Reference)
+			again.order(id, o.CustomerID, o.Source, o.Reference)
 			if !r.key.IsZero() && !madeAt(id).Before(keysAge) && tx.Bucket(keysBucket).Get(r.key[:]) == nil {
-				p.keys = append(p.keys, usedKey{r.key, id})
+				again.key(r.key, id)
 			}
 			return nil
 		})
-		if err != nil {
-			return err
-		}
-		return p.indexes()
 	})
+	if err == nil {
+		_, _, err = again.store(ctx, db)
+	}
 	if err != nil {
 		return fmt.Errorf("mend the base: %w", err)
 	}
