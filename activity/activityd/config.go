@@ -6,6 +6,7 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
 	"ordertally/shared/clock"
+	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/service"
 	"ordertally/shared/web/webpage"
@@ -37,5 +38,8 @@ func (c *Config) Reading(def *activity.Definition) kafka.ConsumerConfig {
 	reading := c.Consumer
 	reading.Brokers, reading.Security, reading.Topic = c.Kafka, c.KafkaSecurity, def.Topic
 	reading.GroupID, reading.Clock = "ordertally-activity", c.Clock
+	if def.Source != event.Source { // order's messages have slots, which are remembered for ever
+		reading.KeyRetention = c.Store.DedupRetention
+	}
 	return reading
 }

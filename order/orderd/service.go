@@ -68,7 +68,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
 
 	c.Publisher.Brokers, c.Publisher.Security, c.Publisher.Topic = c.Kafka, c.KafkaSecurity, c.Topic
-	c.Publisher.Idempotent = c.PublishMode == "idempotent"
+	c.Publisher.Idempotent, c.Publisher.KeyRetention = c.PublishMode == "idempotent", c.IdempotencyRetention
 	publisher, err := kafka.NewPublisher(c.Publisher, logger)
 	if err != nil {
 		return nil, err

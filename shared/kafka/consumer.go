@@ -47,6 +47,9 @@ type ConsumerConfig struct {
 	Topic    string   `kong:"-"`
 	// GroupID names the consumer group whose offsets CommitForMonitors sets. The consumer is not a member of it.
 	GroupID string `kong:"-"`
+	// KeyRetention is how long the keys of processed messages are kept. The consumer warns if the topic keeps messages
+	// longer. 0 means that it does not matter.
+	KeyRetention time.Duration `kong:"-"`
 	// MetadataInterval is how soon an added partition is read. Default 30 s.
 	MetadataInterval time.Duration `kong:"-"`
 	// Clock gives the times that Through and Held return. Default clock.System.
@@ -72,6 +75,8 @@ type Consumer struct {
 	cancel context.CancelFunc // ends the background work
 	watch  sync.WaitGroup
 	doubt  atomic.Bool // check that the records read still stand before the next is returned
+
+	warned bool // about what the topic keeps; belongs to the watch
 
 	// These belong to the goroutine that fetches.
 	down     bool               // logged that the broker is away
@@ -174,11 +179,34 @@ func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
 	fault := make(chan error, 1)
 	c.cancel, c.fault = cancel, fault
 	c.watch.Go(func() {
+		c.warnOfKeeping(watchCtx)
 		if err := lifecycle.Guard(watchCtx, c.watchTopic); err != nil {
 			fault <- err
 		}
 	})
 	return nil
+}
+
+// warnOfKeeping warns, once, if the keys of processed messages are too short a memory for the topic.
+func (c *Consumer) warnOfKeeping(ctx context.Context) {
+	if c.warned {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	admin, err := confluent.NewAdminClientFromConsumer(c.client)
+	if err != nil {
+		return // the consumer is closed
+	}
+	defer admin.Close() // the consumer stays open
+	config, err := describeConfig(ctx, admin, c.config.Topic)
+	if err != nil {
+		c.logger.Debug().Err(err).Msg("cannot ask how long the topic keeps messages")
+		return
+	}
+	c.logger.Debug().Stringer("topic_retention", config.retention).Msg("asked what the topic keeps")
+	c.warned = true
+	config.warnConsumer(c.config.KeyRetention, c.config.Topic, c.logger)
 }
 
 func (c *Consumer) forget() {

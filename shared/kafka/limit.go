@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"strconv"
-
-	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"ordertally/shared/outbox"
 )
@@ -22,17 +19,13 @@ const (
 // topicLimit asks for the topic's max.message.bytes, which bounds a batch, not a record. If the broker does not say,
 // for example for lack of a right, it returns no limit, and only a refusal tells.
 func (s *session) topicLimit(ctx context.Context) int {
-	results, err := s.admin.DescribeConfigs(ctx,
-		[]confluent.ConfigResource{{Type: confluent.ResourceTopic, Name: s.name}})
-	if err != nil || len(results) != 1 || results[0].Error.Code() != confluent.ErrNoError {
+	config, err := describeConfig(ctx, s.admin, s.name)
+	if err != nil {
 		s.logger.Debug().Err(err).Msg("cannot ask for the topic's limit")
 		return math.MaxInt
 	}
-	limit, err := strconv.Atoi(results[0].Config["max.message.bytes"].Value)
-	if err != nil {
-		return math.MaxInt
-	}
-	return limit
+	s.keeping = config.keeping
+	return config.messageBytes
 }
 
 // tooLarge returns a rejection of the records that the topic would not accept even alone, or nil if there are none. It

@@ -32,6 +32,9 @@ type PublisherConfig struct {
 	Retention  time.Duration `kong:"-"`
 	// Compression of what is sent: none, gzip, snappy, lz4 or zstd. Default zstd.
 	Compression string `kong:"-"`
+	// KeyRetention is how long the keys of what is published are known. A session warns if the topic keeps messages for
+	// a shorter time. 0 means that it does not matter.
+	KeyRetention time.Duration `kong:"-"`
 	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
 	WatchEvery time.Duration `kong:"-"`
 }
@@ -57,7 +60,8 @@ type Publisher struct {
 	config PublisherConfig
 	logger zerolog.Logger
 
-	batchSize atomic.Int64 // of the producers; what the topic last allowed
+	batchSize atomic.Int64            // of the producers; what the topic last allowed
+	keeping   atomic.Pointer[keeping] // of the topic, when it was last warned about
 	patience  patience
 }
 
@@ -101,6 +105,9 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 		}
 		fits := min(defaultBatchSize, s.limit)
 		if p.batchSize.Swap(int64(fits)) <= int64(fits) {
+			if known := p.keeping.Swap(&s.keeping); known == nil || *known != s.keeping {
+				s.keeping.warnPublisher(p.config.KeyRetention, p.config.Topic, p.logger)
+			}
 			s.watchTopic(p.config.WatchEvery)
 			return s, nil
 		}

@@ -33,6 +33,7 @@ type session struct {
 
 	topic     topic
 	limit     int // of a batch in the topic, in bytes
+	keeping   keeping
 	watermark outbox.Watermark
 	known     bool
 
