@@ -145,35 +145,3 @@ func (i *interruptible) Read(b []byte) (int, error) {
 	}
 	return i.Reader.Read(b)
 }
-
-// A single sync of a large file holds up the commits of a database on the same disk. So a file that is written beside
-// one is written in small parts and synced in steps, both in bytes.
-const (
-	pacedPart = 64 << 10
-	pacedSync = 4 << 20
-)
-
-// pacedFile writes a file beside a running service.
-type pacedFile struct {
-	file     *os.File
-	pace     func()
-	unsynced int
-}
-
-// WriteAt implements io.WriterAt.
-func (f *pacedFile) WriteAt(b []byte, at int64) (n int, err error) {
-	for n < len(b) {
-		wrote, err := f.file.WriteAt(b[n:min(n+pacedPart, len(b))], at+int64(n))
-		if n += wrote; err != nil {
-			return n, err
-		}
-		if f.unsynced += wrote; f.unsynced >= pacedSync {
-			f.unsynced = 0
-			if err := f.file.Sync(); err != nil {
-				return n, err
-			}
-		}
-		f.pace()
-	}
-	return n, nil
-}

@@ -23,7 +23,7 @@ type Saved struct {
 func (s *Service) Save(
 	ctx context.Context, path string, pace func(), write func(io.Writer) error,
 ) (saved Saved, err error) {
-	err = create(path, func(file *os.File) error { return write(file) }, func(name string) error {
+	err = create(path, func(file *os.File) error { return write(&pacedFile{file: file}) }, func(name string) error {
 		info, err := os.Stat(name)
 		if err != nil {
 			return err
