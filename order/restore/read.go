@@ -155,6 +155,11 @@ func (in *intake) record(ctx context.Context, record *kafka.Record) error {
 		return nil
 	}
 	at := outbox.Position{Partition: record.Partition, Offset: record.Offset}
+	if in.limit > 0 && envelope.Sequence > in.limit {
+		in.refuse(fmt.Sprintf("partition %d, offset %d: its slot %d is far beyond those that were published", at.Partition,
+			at.Offset, envelope.Sequence))
+		return nil
+	}
 	message, refused := orderstore.Read(&envelope, at, record.Timestamp, record.Key, record.Value, record.Headers)
 	if refused != nil {
 		in.refuse(fmt.Sprintf("partition %d, offset %d: %v", record.Partition, record.Offset, refused))

@@ -51,6 +51,7 @@ type restoring struct {
 	claimed    bool // the epoch is announced
 	first      uint64
 	watermark  uint64
+	limit      uint64 // no slot of the lineage is larger; 0 if that is not known
 	absorption *outbox.Absorption
 	absorber   *orderstore.Absorber
 	lineages   map[string]*Lineage
@@ -277,7 +278,12 @@ func (r *restoring) begin(ctx context.Context, watermark outbox.Watermark, known
 			r.Lineage)
 	}
 	if known {
-		r.watermark = watermark.Slot
+		r.watermark, r.limit = watermark.Slot, watermark.Slot+beyondWatermark
+		if r.absorption != nil && r.absorption.Newest() > r.limit {
+			return fmt.Errorf("topic %s has a record with slot %d, far beyond those that lineage %s published, up to %d: "+
+				"it was forged; name the lineage (--lineage %[3]s), then such records are passed over",
+				r.Publisher.Topic, r.absorption.Newest(), r.Lineage, watermark.Slot)
+		}
 	}
 	if tail := r.takeover.Tail(); tail > max(r.watermark, r.base) {
 		r.report.Unpublished = tail - max(r.watermark, r.base)
@@ -286,6 +292,9 @@ func (r *restoring) begin(ctx context.Context, watermark outbox.Watermark, known
 	r.takeover.Begin(r.first)
 	return nil
 }
+
+// beyondWatermark is how far slots may be beyond the watermark. Without transactions it is set after the messages.
+const beyondWatermark = 1 << 20
 
 // complete finishes the file after everything was read.
 func (r *restoring) complete(ctx context.Context) error {

@@ -276,9 +276,26 @@ func TestRestore_PassesOverWhatIsNoMessageOfTheLineage(t *testing.T) {
 		}
 	}
 	send(t, l.address, subject, another, fmt.Sprintf(`{"id":%q,"currency":"GBP"}`, subject))
-	said := restored(t, l.data, l.address, "--from-topic")
+	var forged []confluent.Header
+	lineage := ""
+	for _, h := range another {
+		switch h.Key {
+		case cloudevent.HeaderSequence:
+			h.Value = fmt.Appendf(nil, "%0*d", len(h.Value), uint64(1)<<62)
+		case cloudevent.HeaderLineage:
+			lineage = string(h.Value)
+		}
+		forged = append(forged, h)
+	}
+	send(t, l.address, subject, forged, fmt.Sprintf(`{"id":%q,"currency":"GBP"}`, subject))
+	said, code := stacktest.Command(t, nil, stacktest.OrderProgram(t), "restore", "--data", l.data, "--kafka", l.address,
+		"--from-topic")
+	if code != 1 || !strings.Contains(said, "it was forged; name the lineage (--lineage "+lineage+")") {
+		t.Errorf("a record with a slot that was never given: exit code %d, %s", code, said)
+	}
+	said = restored(t, l.data, l.address, "--from-topic", "--lineage", lineage)
 	if !strings.Contains(said, "40 orders, 8 cancellations") ||
-		strings.Count(said, "not a message of this lineage") != 2 ||
+		strings.Count(said, "not a message of this lineage") != 3 ||
 		!strings.Contains(said, "1 records of other programs") {
 		t.Error(said)
 	}
