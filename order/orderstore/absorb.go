@@ -279,8 +279,8 @@ func (p *putting) cancelled(m *Message) error {
 	return cancellations.Put(m.order[:], encodeCancellation(m.order[:], &c))
 }
 
-// Finish writes the indexes, and drops cancellations whose orders are missing, because the topic or the file no longer had them. It returns how
-// many there were.
+// Finish writes the indexes, and drops cancellations whose orders are missing, because the topic or the file no longer
+// had them. It returns how many there were.
 func (a *Absorber) Finish(ctx context.Context) (orphans int, err error) {
 	err = a.storeIndexes(ctx)
 	if err == nil {

@@ -156,7 +156,8 @@ func (in *intake) record(ctx context.Context, record *kafka.Record) error {
 	}
 	at := outbox.Position{Partition: record.Partition, Offset: record.Offset}
 	if in.limit > 0 && envelope.Sequence > in.limit {
-		in.refuse(fmt.Sprintf("partition %d, offset %d: its slot %d is far beyond those that were published", at.Partition,
+		in.refuse(fmt.Sprintf("partition %d, offset %d: its slot %d is far beyond those that were published",
+			at.Partition,
 			at.Offset, envelope.Sequence))
 		return nil
 	}

@@ -280,7 +280,8 @@ func (r *restoring) begin(ctx context.Context, watermark outbox.Watermark, known
 	if known {
 		r.watermark, r.limit = watermark.Slot, watermark.Slot+beyondWatermark
 		if r.absorption != nil && r.absorption.Newest() > r.limit {
-			return fmt.Errorf("topic %s has a record with slot %d, far beyond those that lineage %s published, up to %d: "+
+			return fmt.Errorf("topic %s has a record with slot %d, far beyond those that lineage %s published, up to "+
+				"%d: "+
 				"it was forged; name the lineage (--lineage %[3]s), then such records are passed over",
 				r.Publisher.Topic, r.absorption.Newest(), r.Lineage, watermark.Slot)
 		}

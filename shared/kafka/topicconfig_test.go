@@ -70,7 +70,8 @@ func TestRetentions_ThatDoNotFitAreWarnedOf(t *testing.T) {
 			if err := consumer.Assign(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
-			clocktest.Eventually(t, "the consumer knows what the topic keeps", func() bool { return consuming.asked.Load() })
+			clocktest.Eventually(t, "the consumer knows what the topic keeps",
+				func() bool { return consuming.asked.Load() })
 			consumer.Close()
 			publishing.want(t, "publisher", c.publisher)
 			consuming.want(t, "consumer", c.consumer)

@@ -288,7 +288,8 @@ func TestRestore_PassesOverWhatIsNoMessageOfTheLineage(t *testing.T) {
 		forged = append(forged, h)
 	}
 	send(t, l.address, subject, forged, fmt.Sprintf(`{"id":%q,"currency":"GBP"}`, subject))
-	said, code := stacktest.Command(t, nil, stacktest.OrderProgram(t), "restore", "--data", l.data, "--kafka", l.address,
+	said, code := stacktest.Command(t, nil, stacktest.OrderProgram(t), "restore", "--data", l.data, "--kafka",
+		l.address,
 		"--from-topic")
 	if code != 1 || !strings.Contains(said, "it was forged; name the lineage (--lineage "+lineage+")") {
 		t.Errorf("a record with a slot that was never given: exit code %d, %s", code, said)
