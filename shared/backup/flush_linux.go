@@ -10,7 +10,7 @@ import (
 // cache of the disk is flushed, which is what holds up the commits of a database beside it.
 func flush(f *os.File, at, n int64) error {
 	const writeAndWait = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
-	err := unix.SyncFileRange(int(f.Fd()), at, n, writeAndWait) //nolint:gosec // a file descriptor fits
+	err := unix.SyncFileRange(int(f.Fd()), at, n, writeAndWait)
 	if err != nil {
 		return &os.PathError{Op: "sync_file_range", Path: f.Name(), Err: err}
 	}

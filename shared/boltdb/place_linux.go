@@ -11,7 +11,6 @@ import (
 // knows. It survives a rename and a restart of the machine.
 func place(f *os.File) ([]byte, error) {
 	var stat unix.Statx_t
-	//nolint:gosec // a file descriptor fits
 	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &stat)
 	if err != nil {
 		return nil, &os.PathError{Op: "statx", Path: f.Name(), Err: err}
