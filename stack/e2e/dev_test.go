@@ -1,9 +1,7 @@
 package e2e_test
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -134,18 +132,15 @@ func TestDev_IsAliveInItsFirstMinute(t *testing.T) {
 // documentedActivity returns the example of a declared activity as the documents have it.
 func documentedActivity(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"docs/activities.md", "README.md"} {
-		text, err := os.ReadFile(filepath.Join("../..", name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-		// A block is indented by four spaces.
-		if block := regexp.MustCompile(`(?m)^    activities:\n(    .*\n)+`).FindString(string(text)); block != "" {
-			return strings.ReplaceAll("\n"+block, "\n    ", "\n")
-		}
+	text, err := os.ReadFile("../../docs/activities.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no document has an example of activities")
-	return ""
+	block := regexp.MustCompile("(?ms)^```yaml\n(activities:\n.*?)^```$").FindSubmatch(text)
+	if block == nil {
+		t.Fatal("the page on activities has no example of one")
+	}
+	return string(block[1])
 }
 
 // refund publishes one refund of today, as the example declares it.
