@@ -23,14 +23,27 @@ const (
 	quietLeast, quietMost = 15 * time.Second, 45 * time.Second
 	// The first comes soon, for somebody who has just opened the page.
 	quietFirst = 5 * time.Second
+
+	// Of so many orders that come, one is cancelled when the next has come.
+	cancelEvery = 10
 )
+
+// ErrKey says that the order service asks for a key, which the shop has not.
+var ErrKey = errors.New("the order service asks for a key")
 
 // Shop places the demo's orders.
 type Shop struct {
 	schedule *schedule
-	place    func(context.Context, *orders.OrderDraft) (placed bool, err error)
+	service  service
 	logger   zerolog.Logger
 	until    time.Time // up to then everything is placed
+}
+
+// service is the order service.
+type service interface {
+	// place places an order unless one with its reference is placed. The id is "" then. Errors wrap ErrKey.
+	place(ctx context.Context, draft *orders.OrderDraft) (id string, err error)
+	cancel(ctx context.Context, id string) error
 }
 
 // New returns a shop that places orders with client. Its days are days in zone.
@@ -39,41 +52,51 @@ func New(client *orders.Client, zone *time.Location, logger zerolog.Logger) (*Sh
 	if err != nil {
 		return nil, fmt.Errorf("demo orders: %w", err)
 	}
-	return &Shop{schedule: schedule, place: placeWith(client), logger: logger}, nil
+	return &Shop{schedule: schedule, service: remote{client}, logger: logger}, nil
 }
 
-// placeWith returns what places an order. An order that was placed before, or another one with its reference, is none
-// that is placed: the zone of the days may have changed since.
-func placeWith(shop *orders.Client) func(context.Context, *orders.OrderDraft) (bool, error) {
-	return func(ctx context.Context, draft *orders.OrderDraft) (bool, error) {
-		key := orders.PlaceOrderParams{IdempotencyKey: Source + "/" + draft.Reference}
-		answer, err := shop.PlaceOrder(ctx, key, *draft)
-		if client.HasCode(err, orders.ProblemCodeReferenceTaken, orders.ProblemCodeIdempotencyKeyReused) {
-			return false, nil
-		}
-		return err == nil && !answer.Replayed(), err
+// remote is the service behind its API.
+type remote struct{ *orders.Client }
+
+func (r remote) place(ctx context.Context, draft *orders.OrderDraft) (id string, err error) {
+	key := orders.PlaceOrderParams{IdempotencyKey: Source + "/" + draft.Reference}
+	answer, err := r.PlaceOrder(ctx, key, *draft)
+	p, answered := errors.AsType[client.Problem](err)
+	switch {
+	case client.HasCode(err, orders.ProblemCodeReferenceTaken, orders.ProblemCodeIdempotencyKeyReused):
+		return "", nil // the zone of the days has changed since
+	case answered && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden):
+		return "", fmt.Errorf("%w: %w", ErrKey, err)
+	case err != nil || answer.Replayed():
+		return "", err
 	}
+	return answer.Value.ID, nil
+}
+
+func (r remote) cancel(ctx context.Context, id string) error {
+	_, err := r.CancelOrder(ctx, id, orders.CancelOrderParams{}, orders.OrderCancellation{Reason: "ordered twice"})
+	return err
 }
 
 // CatchUp places the orders of today until now and of the seven days before, except those that are placed already. It
-// returns the number of orders placed.
+// returns the number of orders placed. An error wraps ErrKey if that is why.
 func (s *Shop) CatchUp(ctx context.Context) (placed int, err error) {
 	now := time.Now()
 	year, month, date := now.In(s.schedule.zone).Date()
 	first := time.Date(year, month, date-daysBack, 0, 0, -1, 0, s.schedule.zone)
 	due := s.schedule.between(first, now)
-	results := make([]bool, len(due))
+	ids := make([]string, len(due))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
 	for i := range due {
 		group.Go(func() (err error) {
-			results[i], err = s.place(groupCtx, &due[i].draft)
+			ids[i], err = s.service.place(groupCtx, &due[i].draft)
 			return err
 		})
 	}
 	err = group.Wait()
-	for _, done := range results {
-		if done {
+	for _, id := range ids {
+		if id != "" {
 			placed++
 		}
 	}
@@ -84,30 +107,38 @@ func (s *Shop) CatchUp(ctx context.Context) (placed int, err error) {
 	return placed, nil
 }
 
-// GoOn places orders until ctx ends, each at its time. Call it after CatchUp. An order that fails is logged and left
-// out; a service that asks for a key ends it.
+// GoOn places orders until ctx ends, each at its time, and cancels a few of them. Call it after CatchUp. What fails is
+// logged and left out. A service that asks for a key ends it.
 func (s *Shop) GoOn(ctx context.Context) {
-	last := s.until
-	quiet, failing := quietFirst, false
-	for n := 0; ; {
-		next := s.next(last, quiet, n)
+	last, quiet, extras := s.until, quietFirst, 0
+	unwanted, failing := "", false
+	for placed := 0; ; {
+		next := s.next(last, quiet, extras)
 		if !sleepUntil(ctx, next.at) {
 			return
 		}
 		if next.extra {
-			n++
+			extras++
 		}
-		_, err := s.place(ctx, &next.draft)
-		switch p, answered := errors.AsType[client.Problem](err); {
+		id, err := s.service.place(ctx, &next.draft)
+		if err == nil && unwanted != "" {
+			err, unwanted = s.service.cancel(ctx, unwanted), ""
+		}
+		switch {
 		case ctx.Err() != nil:
 			return
-		case answered && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden):
-			s.logger.Info().Msg("no more demo orders: the order service asks for a key")
+		case errors.Is(err, ErrKey):
+			s.logger.Info().Msg("no more demo orders: " + ErrKey.Error())
 			return
 		case err != nil && !failing:
-			s.logger.Warn().Err(err).Msg("a demo order was not placed")
+			s.logger.Warn().Err(err).Msg("the demo goes on after a failure")
 		}
 		failing = err != nil
+		if id != "" {
+			if placed++; placed%cancelEvery == 0 {
+				unwanted = id
+			}
+		}
 		last, quiet = next.at, quietLeast+rand.N(quietMost-quietLeast) //nolint:gosec // keeps no secret
 	}
 }

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -11,16 +12,16 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/client"
 	"ordertally/client/orders"
 )
 
-// till takes the place of the order service. It refuses a reference that it has.
+// till takes the place of the order service.
 type till struct {
-	mu     sync.Mutex
-	orders []placed // in the order placed
-	known  map[string]bool
-	fails  error
+	mu        sync.Mutex
+	orders    []placed // in the order placed
+	known     map[string]bool
+	cancelled []string
+	fails     error
 }
 
 type placed struct {
@@ -28,21 +29,26 @@ type placed struct {
 	draft orders.OrderDraft
 }
 
-func (t *till) place(_ context.Context, draft *orders.OrderDraft) (bool, error) {
+func (t *till) place(_ context.Context, draft *orders.OrderDraft) (id string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.fails != nil {
-		return false, t.fails
-	}
-	if t.known[draft.Reference] {
-		return false, nil
+	if t.fails != nil || t.known[draft.Reference] {
+		return "", t.fails
 	}
 	if t.known == nil {
 		t.known = map[string]bool{}
 	}
 	t.known[draft.Reference] = true
 	t.orders = append(t.orders, placed{time.Now(), *draft})
-	return true, nil
+	return draft.Reference, nil
+}
+
+func (t *till) cancel(_ context.Context, id string) error {
+	if !t.known[id] || slices.Contains(t.cancelled, id) {
+		return errors.New("no such order: " + id)
+	}
+	t.cancelled = append(t.cancelled, id)
+	return nil
 }
 
 // byDay counts the orders by the days of their placed_at.
@@ -60,7 +66,7 @@ func open(t *testing.T, till *till, zone *time.Location) *Shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Shop{schedule: schedule, place: till.place, logger: zerolog.Nop()}
+	return &Shop{schedule: schedule, service: till, logger: zerolog.Nop()}
 }
 
 func auckland(t *testing.T) *time.Location {
@@ -134,6 +140,9 @@ func TestShop_IsNeverSilentForAMinute(t *testing.T) {
 				scheduled++
 			}
 		}
+		if n, all := len(till.cancelled), len(till.orders)-before; n < all/cancelEvery-1 || n > all/cancelEvery {
+			t.Errorf("%d of %d orders were cancelled", n, all)
+		}
 		if want := len(shop.schedule.between(start, time.Now())); scheduled != want || want < 73 {
 			t.Errorf("%d orders of the days came, want %d", scheduled, want)
 		}
@@ -159,7 +168,7 @@ func TestShop_SleepsWithTheMachine(t *testing.T) {
 
 func TestShop_EndsWhenTheServiceAsksForAKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		till := &till{fails: errors.Join(errors.New("place"), client.Problem{Status: 401})}
+		till := &till{fails: fmt.Errorf("place: %w", ErrKey)}
 		shop := open(t, till, time.UTC)
 		shop.until = time.Now()
 		shop.GoOn(t.Context()) // would last for ever

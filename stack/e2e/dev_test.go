@@ -13,6 +13,7 @@ import (
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"ordertally/order/orderstore"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/stack/stacktest"
 )
@@ -127,6 +128,27 @@ func TestDev_IsAliveInItsFirstMinute(t *testing.T) {
 		t.Errorf("after a second start the days have %v orders, before %v", after, before)
 	}
 	second.Ends(syscall.SIGINT, 20*time.Second)
+}
+
+// TestDev_WithKeysHasNoDemo: somebody has made a key in the file of order, and starts again.
+func TestDev_WithKeysHasNoDemo(t *testing.T) {
+	data := t.TempDir()
+	if err := os.WriteFile(filepath.Join(data, "imported"), nil, 0o600); err != nil { // the days are not to be imported
+		t.Fatal(err)
+	}
+	keyIn(t, filepath.Join(data, "order.db"), orderstore.Format)
+	d := stacktest.Run(t, stacktest.Serving{Program: stacktest.DevProgram(t), Args: []string{
+		"dev", "--data", data, "--order-listen", ":0", "--order-ops-listen", ":0", "--activity-listen", ":0",
+		"--activity-ops-listen", ":0", "--kafka-listen", ":0",
+	}})
+	clocktest.Eventually(t, "the banner is shown", func() bool {
+		return strings.Contains(d.Log(), "Ordertally is up.")
+	})
+	if log := d.Log(); !strings.Contains(log, "no demo orders: the order service asks for a key") ||
+		strings.Contains(log, "metadata.demo") {
+		t.Errorf("it says: %s", log)
+	}
+	d.Ends(syscall.SIGINT, 20*time.Second)
 }
 
 // documentedActivity returns the example of a declared activity as the documents have it.
