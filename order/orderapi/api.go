@@ -91,6 +91,8 @@ func (a *api) routes() []web.Route {
 	routes = append(routes, a.History.Routes(a.handle)...)
 	return append(append(routes, parked.AuditRoute(a.handle)), []web.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: a.console()},
+		{Method: http.MethodGet, Path: "/outbox", Scope: auth.Public, Handler: a.console()},
+		{Method: http.MethodGet, Path: "/keys", Scope: auth.Public, Handler: a.console()},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
 		{Method: http.MethodPost, Path: "/v1/orders", Scope: auth.OrdersWrite, Handler: a.handle(a.place)},
 		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},

@@ -23,6 +23,8 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET /v1/backup":                      auth.BackupRead,
 		"GET /v1/backup/state":                auth.OpsRead,
 		"GET /":                               auth.Public,
+		"GET /outbox":                         auth.Public,
+		"GET /keys":                           auth.Public,
 		"GET /assets/{file}":                  auth.Public,
 		"POST /v1/orders":                     auth.OrdersWrite,
 		"GET /v1/orders":                      auth.OrdersRead,

@@ -1,115 +1,44 @@
-import { html, render, ask, Shell, Keep } from "/assets/console.js";
+// The console of the order service: orders, one order, the outbox, keys. It knows the API as any client does.
+import { html, render, useEffect, useState, Shell, Confirmation, useRoute, useAsk, useNow, go, to, number, when, duration } from "/assets/console.js";
+import { activity } from "/assets/words.js";
+import { Orders } from "/assets/orders.js";
+import { OneOrder } from "/assets/order.js";
+import { Outbox } from "/assets/outbox.js";
+import { Keys } from "/assets/keys.js";
 
-// The operators' page of the order service. It knows the API as any client does: /v1/outbox. No part of an answer becomes HTML.
-(() => {
-  const old = document.createElement("div"), main = document.querySelector("main");
-  old.className = "stack";
-  old.append(...main.children);
-  main.remove();
-  render(html`<${Shell} service="orders" health=${{}} call="GET /v1/outbox"><${Keep} element=${old} /><//>`, document.body);
-  const $ = (id) => document.getElementById(id);
-  const whole = new Intl.NumberFormat();
-  const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; }; // a screen reader hears changes only
+// healthOf is the line that stands on each page: whether orders are taken and go out, and what waits.
+const healthOf = ({ data, problem, at }, now) => {
+  if (!data) return problem?.status === 403 ? { word: "No right to see the outbox" } : problem ? { tone: "act", word: "The order service does not answer" } : { word: "Loading" };
+  if (problem) return { tone: "act", word: "The order service does not answer", facts: [["Figures of", when(at)]] };
+  const { relay, backlog, parked, held_back } = data;
+  const facts = [["Backlog", number(backlog), parked === 0], ["Parked", number(parked)]];
+  const since = when(relay.since);
+  if (relay.state === "down") return { tone: "act", word: `Kafka down for ${duration(Math.max(0, (now - Date.parse(relay.since)) / 1000))}`, facts: [["", "Still taking orders", true], ...facts] };
+  if (relay.state === "fenced") return { tone: "act", word: "Another service took over", facts };
+  if (relay.state === "connecting" || held_back) return { tone: "watch", word: held_back ? "Waiting for a transaction" : "Connecting to Kafka", facts };
+  return { tone: parked ? "act" : "good", live: true, word: "Taking orders", facts: [["Kafka up since", since, true], ...facts] };
+};
 
-  // How it stands.
-  const duration = (seconds) => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
-  let before = null;
-  const look = async () => {
-    try {
-      const report = await ask("/v1/outbox"), now = performance.now() / 1000;
-      put("backlog", whole.format(report.backlog));
-      put("oldest", report.oldest_unpublished_at ? duration(Math.max(0, (Date.now() - Date.parse(report.oldest_unpublished_at)) / 1000)) : "none waits");
-      put("published", whole.format(report.published_up_to));
-      put("rate", before ? whole.format(Math.round(Math.max(0, report.published_up_to - before.published) / (now - before.at))) : "–");
-      before = { published: report.published_up_to, at: now };
-      put("waiting", whole.format(report.waiting));
-      if ($("parked-count").textContent !== whole.format(report.parked)) list();
-      put("parked-count", whole.format(report.parked));
-      put("relay", `Kafka: ${report.relay.state} since ${new Date(report.relay.since).toLocaleString()}` + (report.relay.error ? `: ${report.relay.error}` : ""));
-      $("relay").classList.toggle("lost", !["up", "idle"].includes(report.relay.state));
-      $("incidents").replaceChildren(...(report.incidents.length ? report.incidents : [{ text: "Nothing." }]).map((incident) => {
-        const item = document.createElement("li");
-        item.textContent = incident.at ? `${new Date(incident.at).toLocaleString()}, ${incident.kind}: ${incident.text}` : incident.text;
-        return item;
-      }));
-    } catch (problem) {
-      put("relay", "The service does not answer: " + problem.message);
-      $("relay").classList.add("lost");
-    }
-  };
+const App = () => {
+  const { path, query } = useRoute();
+  const [refused, refuse] = useState(false);
+  const report = useAsk(refused ? null : "/v1/outbox", path === "/outbox" ? 2 : 5);
+  useEffect(() => { if (report.problem?.status === 403) refuse(true); }, [report.problem]);
+  const now = useNow(1), parked = report.data?.parked ?? 0;
+  const health = refused ? { word: "No right to see the outbox" } : healthOf(report, now);
+  const [view, current, call] =
+    path === "/outbox" ? [html`<${Outbox} report=${report} now=${now} refused=${refused} allow=${() => refuse(false)} />`, "outbox", "GET /v1/outbox"] :
+    path === "/keys" ? [html`<${Keys} />`, "keys", "GET /v1/keys"] :
+    query.id ? [html`<${OneOrder} id=${query.id} key=${query.id} now=${now} />`, "orders", `GET /v1/orders/${query.id}/delivery`] :
+    [html`<${Orders} />`, "orders"];
+  const tabs = [
+    { id: "orders", label: "Orders", icon: "list", href: "/" },
+    { id: "outbox", label: "Outbox", icon: "outbox", href: "/outbox", count: parked, act: true },
+    { id: "keys", label: "Keys", icon: "key", href: "/keys" },
+  ];
+  const find = current === "orders" && !query.id ? null :
+    { label: "Find an order", placeholder: "Find an order: id, reference, customer", value: query.q ?? "", onFind: (q) => go(to({ q }, "/")) };
+  return html`<${Shell} service="orders" other=${activity && activity + "/"} tabs=${tabs} current=${current} health=${health} find=${find} call=${call}>${view}<//><${Confirmation} />`;
+};
 
-  // Parked messages.
-  const button = (label, act) => {
-    const element = document.createElement("button");
-    element.type = "button";
-    element.textContent = label;
-    element.addEventListener("click", act);
-    return element;
-  };
-  let asked = 0, next = "";
-  const list = async (onward) => {
-    const mine = ++asked, query = new URLSearchParams({ limit: "50" });
-    if ($("class").value) query.set("class", $("class").value);
-    if (onward) query.set("cursor", next);
-    try {
-      const page = await ask("/v1/outbox/parked?" + query);
-      if (mine !== asked) return;
-      const rows = page.parked.map((message) => {
-        const row = document.createElement("tr");
-        for (const text of [message.order_id, message.class, message.attempts, new Date(message.last_failed_at).toLocaleString(), message.reason]) {
-          row.insertCell().textContent = text;
-        }
-        row.insertCell().append(
-          button("Show", () => show(message)), button("Retry", () => decide(message, "retry")), button("Discard", () => decide(message, "discard")));
-        return row;
-      });
-      const body = $("messages").tBodies[0];
-      if (!onward) body.replaceChildren();
-      body.append(...rows);
-      next = page.next_cursor ?? "";
-      $("more").hidden = !next;
-    } catch (problem) {
-      put("outcome", problem.message);
-    }
-  };
-  const show = async (message) => {
-    try {
-      put("payload", JSON.stringify(await ask("/v1/outbox/parked/" + message.id), null, 2));
-      $("whole").showModal();
-    } catch (problem) {
-      put("outcome", problem.message);
-    }
-  };
-  const words = {
-    retry: ["Publish the message of order %s again?", "It gets a new place at the end. Mend the cause first: one more refusal parks it again.", "Retry"],
-    discard: ["Give the message of order %s up, for ever?", "Nobody downstream will ever hear of this order. This cannot be undone.", "Discard"],
-  };
-  const decide = (message, verb) => {
-    const [question, consequence, yes] = words[verb];
-    put("question", question.replace("%s", message.order_id));
-    put("consequence", consequence);
-    put("yes", yes);
-    $("reason").value = "";
-    $("reason").required = verb === "discard";
-    $("confirm").returnValue = "";
-    $("confirm").onclose = async () => {
-      if ($("confirm").returnValue !== "yes") return;
-      try {
-        await ask(`/v1/outbox/parked/${message.id}/${verb}`, { body: { reason: $("reason").value } });
-        put("outcome", `${yes}: the message of order ${message.order_id} is dealt with.`);
-      } catch (problem) {
-        put("outcome", problem.message);
-      }
-      list();
-      look();
-    };
-    $("confirm").showModal();
-    $("reason").focus();
-  };
-
-  $("class").addEventListener("change", () => list());
-  $("refresh").addEventListener("click", () => list());
-  $("more").addEventListener("click", () => list(true));
-  look();
-  setInterval(() => { if (!document.hidden) look(); }, 1000);
-})();
+render(html`<${App} />`, document.body);
