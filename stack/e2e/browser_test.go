@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -62,8 +63,7 @@ func browser(t *testing.T) context.Context {
 			}
 		case *log.EventEntryAdded:
 			// what the page is to show, or for which it asks for a key
-			refused := e.Entry.Source == log.SourceNetwork &&
-				(strings.Contains(e.Entry.Text, "400") || strings.Contains(e.Entry.Text, "401"))
+			refused := e.Entry.Source == log.SourceNetwork && answered.MatchString(e.Entry.Text)
 			if !refused && (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) {
 				complain(e.Entry.Text + " " + e.Entry.URL)
 			}
@@ -79,6 +79,9 @@ func browser(t *testing.T) context.Context {
 	run(ctx, t, log.Enable())
 	return ctx
 }
+
+// answered matches what the browser says of a service's refusals.
+var answered = regexp.MustCompile(`status of 40[0134]`)
 
 func run(ctx context.Context, t *testing.T, actions ...chromedp.Action) {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/service"
+	"ordertally/shared/web/webpage"
 )
 
 // Services runs both services in this process, against a broker that runs elsewhere.
@@ -34,6 +35,8 @@ type Services struct {
 // Addresses are the addresses of the four listeners. A restart keeps them.
 type Addresses struct{ Order, OrderOps, Activity, ActivityOps string }
 
+const free = "127.0.0.1:0"
+
 // StartServices starts both services on free ports, with files in dir. They stop when the test ends. Their files must
 // be sound then.
 func StartServices(t testing.TB, dir, brokers string) *Services {
@@ -44,7 +47,6 @@ func StartServices(t testing.TB, dir, brokers string) *Services {
 // StartServicesWith is StartServices with settings of order. The test sets its addresses, file and broker.
 func StartServicesWith(t testing.TB, dir, brokers string, config orderd.Config) *Services {
 	t.Helper()
-	const free = "127.0.0.1:0"
 	s := &Services{
 		t: t, dir: dir, Brokers: brokers, config: config,
 		Addresses: Addresses{Order: free, OrderOps: free, Activity: free, ActivityOps: free},
@@ -82,6 +84,10 @@ func (s *Services) Start() {
 	config := s.config
 	config.Listen, config.OpsListen = s.Addresses.Order, s.Addresses.OrderOps
 	config.Data, config.Kafka = filepath.Join(s.dir, "order.db"), strings.Split(s.Brokers, ",")
+	if s.Addresses.Activity == free {
+		s.Addresses.Activity = FreePort(s.t) // order is told before activity listens
+	}
+	config.ActivityURL = webpage.Address(s.ActivityURL())
 	s.Order, err = orderd.New(config, logger)
 	if err != nil {
 		s.t.Fatal(err)
@@ -92,7 +98,7 @@ func (s *Services) Start() {
 	s.activity, err = activityd.New(activityd.Config{Config: service.Config{
 		Listen: s.Addresses.Activity, OpsListen: s.Addresses.ActivityOps,
 		Data: filepath.Join(s.dir, "activity.db"), Kafka: strings.Split(s.Brokers, ","),
-	}}, logger)
+	}, OrderURL: webpage.Address("http://" + s.Order.Addr())}, logger)
 	if err != nil {
 		s.t.Fatal(err)
 	}

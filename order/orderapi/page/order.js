@@ -1,10 +1,12 @@
 // One order: its timeline from the placement to the count, lines, facts and raw JSON.
-import { html, useEffect, useState, useRoute, to, ask, Card, Loading, Failed, Blank, Badge, Icon, confirm, toast, copy, number, plural, money, when, duration, useAsk } from "/assets/console.js";
-import { activity, messageIn, failureOf, preciseClock, dayOf, orderAt, Publication } from "/assets/words.js";
+import { html, useEffect, useState, to, ask, Card, Loading, Failed, Blank, Badge, Icon, confirm, toast, copy, number, plural, money, when, duration, useAsk } from "/assets/console.js";
+import { activity, messageIn, failureOf, preciseClock, dayOf, Publication } from "/assets/words.js";
 
 const since = (from, until) => from && until ? (Date.parse(until) - Date.parse(from)) / 1000 : null;
-// spanOf writes the time between two steps. Clocks of two machines may disagree: then there is none.
-const spanOf = (seconds) => seconds === null || seconds < 0 ? "" : "+" + duration(seconds);
+const year = 365.25 * 86400;
+// spanOf writes the time between two steps. Kafka hands a message out before the order service has noted that it is published, so that
+// step may seem the later one by a moment. Clocks that disagree by more tell nothing.
+const spanOf = (seconds) => seconds === null || seconds < -1 ? "" : "+" + (seconds > 2 * year ? plural(Math.round(seconds / year), "year") : duration(Math.max(0, seconds)));
 // A placement that was told later than this is one of the past: what was counted is compared with when it was stored.
 const past = 60;
 
@@ -111,20 +113,18 @@ const nameOf = (order) => order.reference ?? order.id;
 
 /** OneOrder is the page of one order. It asks again until the order is counted. */
 export const OneOrder = ({ id, now }) => {
-  const { query } = useRoute();
   const at = encodeURIComponent(id);
   const [settled, settle] = useState(false);
   const [failure, fail] = useState(null);
   const order = useAsk(`/v1/orders/${at}`, settled ? 30 : 1), delivery = useAsk(`/v1/orders/${at}/delivery`, settled ? 30 : 1);
-  const known = delivery.data?.messages.some((m) => m.state === "published");
-  const counting = useAsk(activity && delivery.data ? `/v1/orders/${at}/counting?` .slice(0, -1) : null, settled ? 30 : 1);
+  const counting = useAsk(activity && delivery.data ? `/v1/orders/${at}/counting` : null, settled ? 30 : 1);
   const messages = delivery.data?.messages ?? [];
   const of = (m) => counting.data?.messages.find((c) => c.message_id === m.message_id);
   const done = messages.length > 0 && messages.every((m) => m.state === "discarded" || (m.state === "published" && (!activity || ["counted", "unanswered", "parked", "late", "conflict"].includes(of(m)?.state))));
-  useEffect(() => { settle(done); }, [done, known]);
+  useEffect(() => { settle(done); }, [done]);
   useEffect(() => { document.title = `Order ${order.data ? nameOf(order.data) : ""} · Ordertally`; }, [order.data]);
 
-  const crumb = html`<a class="crumb" href=${query.from ? query.from : "/"}><${Icon} name="left" />Orders</a>`;
+  const crumb = html`<a class="crumb" href="/"><${Icon} name="left" />Orders</a>`;
   if (!order.data) {
     const inside = order.problem?.status === 404 ? html`<${Blank} icon="search" title="No order has this id" tools=${html`<a class="btn" href="/">Show all orders</a>`}>An id is matched whole: <code>${id}</code><//>`
       : order.problem ? html`<${Failed} problem=${order.problem} what="the order" again=${order.again} />` : html`<${Loading} />`;
@@ -139,7 +139,7 @@ export const OneOrder = ({ id, now }) => {
     });
     if (!answer) return;
     try {
-      await ask(`/v1/orders/${o.id}/cancel`, { body: answer.reason ? { reason: answer.reason } : {}, headers: { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) } });
+      await ask(`/v1/orders/${o.id}/cancel`, { body: answer.reason ? { reason: answer.reason } : {}, headers: { "Idempotency-Key": crypto.randomUUID?.() ?? String(Date.now()) } });
       toast(`Order ${nameOf(o)} was cancelled.`);
     } catch (problem) {
       fail(problem);
@@ -160,4 +160,3 @@ export const OneOrder = ({ id, now }) => {
       ${m2 && html`<div class="body second"><${Timeline} label="Its cancellation" steps=${stepsOf({ title: "Cancelled", at: o.cancelled_at, node: "cross", tone: "info", text: o.reason ? html`Reason: ${o.reason}` : o.cancelled_by ? html`By <code>${o.cancelled_by}</code>` : "" }, m2, of(m2), now)} /></div>`}<//>
     <div class="grid"><${Lines} order=${o} /><div class="stack c4"><${Facts} order=${o} delivery=${delivery.data} /><${Raw} order=${o} /></div></div>`;
 };
-export { orderAt };

@@ -8,8 +8,8 @@ const spans = { hour: 3600e3, week: 7 * 86400e3 };
 
 // midnight is when the reader's day began.
 const midnight = () => new Date(new Date().setHours(0, 0, 0, 0));
-// callOf returns the parameters of the list that a state of the page shows.
-const callOf = (query) => {
+/** callOf returns the parameters of the list that a state of the page shows. */
+export const callOf = (query) => {
   const call = Object.fromEntries(filters.filter((name) => query[name]).map((name) => [name, query[name]]));
   if (query.placed === "today") call.placed_from = midnight().toISOString();
   if (spans[query.placed]) call.placed_from = new Date(Math.floor(Date.now() / 60e3) * 60e3 - spans[query.placed]).toISOString();

@@ -1,5 +1,5 @@
 // The outbox: whether messages get to Kafka, what waits and why, and what somebody must decide.
-import { html, useEffect, useState, useRoute, change, to, ask, Tile, Card, Verdict, Group, Blank, Loading, Failed, Badge, Segment, Icon, confirm, toast, useAsk, Panel, number, decimal, plural, when, clock, dateOf, duration, forgetKey, askForKey, go, compact } from "/assets/console.js";
+import { html, useEffect, useState, useRoute, change, to, ask, Tile, Card, Verdict, Group, Blank, Loading, Failed, Badge, Segment, Icon, confirm, toast, useAsk, Panel, number, decimal, plural, when, clock, duration, forgetKey, askForKey, go, compact } from "/assets/console.js";
 import { Plot } from "/assets/chart.js";
 import { orderAt, shortID, failureOf, adviceFor, incidentOf, zone } from "/assets/words.js";
 
@@ -123,9 +123,12 @@ const Waiting = ({ count, now }) => {
 };
 
 // ---------- The last hour ----------
-const slots = 360; // values of an hour
-// hourOf puts values so that the newest is at the right end of an hour.
-const hourOf = (values = []) => [...Array(Math.max(0, slots - values.length)).fill(null), ...values.slice(-slots)];
+const minute = 6; // values of a minute
+// smooth replaces each value by the mean of its minute: orders that come one by one would look like needles.
+const smooth = (values) => values.map((v, i) => {
+  const of = values.slice(Math.max(0, i - minute + 1), i + 1).filter((w) => w != null);
+  return v == null ? null : of.reduce((a, b) => a + b, 0) / of.length;
+});
 // joined draws a line over moments at which nothing was observed.
 const joined = (values) => {
   const known = values.map((v, i) => v == null ? -1 : i).filter((i) => i >= 0), line = [...values];
@@ -147,39 +150,45 @@ const Chart = ({ title, hour, name, second, format, axis, least, names, outage, 
   const legend = second ? html`<ul class="legend"><li><span class="key line"></span>${names[0]} <b>${shown(values)}</b></li><li><span class="key lineg"></span>${names[1]} <b>${shown(grey)}</b></li></ul>` : html`<p><b>${shown(values)}</b></p>`;
   return html`<section class="card c6 half w3"><header class="tight"><h3>${title}${at !== null && html` <span class="muted">${hour.labels[at]}</span>`}</h3>${legend}</header><div class="body">
     <${Plot} height=${150} labels=${hour.labels} ticks=${hour.ticks} least=${least} format=${axis} onHover=${hover} band=${outage}
-      series=${[{ kind: "line", values: second ? joined(values) : values }, ...(second ? [{ kind: "second", values: joined(grey) }] : [])]} says=${`${title}: ${says ?? shown(values)}. The table has all values.`} /></div></section>`;
+      series=${[{ kind: "line", values: joined(values) }, ...(second ? [{ kind: "second", values: joined(grey) }] : [])]} says=${`${title}: ${says ?? shown(values)}. The table has all values.`} /></div></section>`;
 };
 
-const Hour = ({ link, now }) => {
+const Hour = ({ link }) => {
   const { query } = useRoute();
   const { data, problem, again } = useAsk("/v1/history", 10);
   const table = query.as === "table";
   const head = html`<div class="head sect"><h2 id="hour-title">The last hour</h2><${Segment} label="The last hour: charts or table" value=${table ? "table" : "charts"} options=${[["charts", "Charts"], ["table", "Table"]]} onChange=${(v) => go(change({ as: v === "table" ? v : "" }), { replace: true })} /></div>`;
   if (!data) return html`${head}<section class="card">${problem ? html`<${Failed} problem=${problem} what="the last hour" again=${again} />` : html`<${Loading} />`}</section>`;
-  const every = data.every_seconds * 1000, until = Date.parse(data.until), times = Array.from({ length: slots }, (_, i) => until - (slots - 1 - i) * every);
+  // A service that has just begun shows its first minutes, and not an empty hour.
+  const every = data.every_seconds * 1000, until = Date.parse(data.until), kept = data.figures.backlog.length, slots = Math.max(kept, 10 * minute);
+  const times = Array.from({ length: slots }, (_, i) => until - (slots - 1 - i) * every), step = slots > 20 * minute ? 900e3 : 120e3;
   const hour = {
-    of: (name) => hourOf(data.figures[name]), labels: times.map((t) => clock(t, undefined, true)),
-    ticks: times.map((t) => Math.floor(t / 900e3) !== Math.floor((t - every) / 900e3)),
+    of: (name) => [...Array(slots - kept).fill(null), ...(name.endsWith("per_second") ? smooth(data.figures[name]) : data.figures[name])],
+    labels: times.map((t) => clock(t, undefined, true)), ticks: times.map((t) => Math.floor(t / step) !== Math.floor((t - every) / step)),
   };
-  const kept = Math.min(slots, data.figures.backlog.length);
-  const from = link.state === "down" ? Math.max(0, (Date.parse(link.since) - times[0]) / every + 0.5) : null;
-  const outage = from === null ? [] : [[Math.min(from, slots - 0.5), slots]];
+  const outage = link.state === "down" ? [[Math.min(Math.max(0, (Date.parse(link.since) - times[0]) / every + 0.5), slots - 0.5), slots]] : [];
   const columns = [["backlog", "Backlog", (v) => v == null ? "–" : number(v)], ["oldest_seconds", "Oldest message", seconds], ["placed_per_second", "Placed a second", (v) => v == null ? "–" : decimal(v)], ["published_per_second", "Published a second", (v) => v == null ? "–" : decimal(v)], ["commit_median_seconds", "Commit, median", seconds], ["commit_slowest_seconds", "Commit, slowest 1 %", seconds], ["publish_median_seconds", "Publish, median", seconds], ["publish_slowest_seconds", "Publish, slowest 1 %", seconds]];
-  const minutes = times.map((_, i) => i).filter((i) => i >= slots - kept && (slots - 1 - i) % 6 === 0).reverse();
+  // A row is a minute: the most of what is a level or the slowest, the mean of the rest.
+  const minutes = times.map((_, i) => i).filter((i) => i >= slots - kept && (slots - 1 - i) % minute === 0).reverse();
+  const ofMinute = (name, i) => {
+    const values = data.figures[name].slice(Math.max(0, i - (slots - kept) - minute + 1), i - (slots - kept) + 1).filter((v) => v != null);
+    if (!values.length) return null;
+    return /backlog|oldest|slowest/.test(name) ? Math.max(...values) : values.reduce((x, y) => x + y, 0) / values.length;
+  };
   if (table) {
     return html`${head}<section class="card" aria-labelledby="hour-title"><div class="scroll tall" tabindex="0" role="region" aria-label="The last hour as a table"><table><caption class="sr">The last hour, a row a minute</caption>
       <thead><tr><th scope="col">Time</th>${columns.map(([name, label]) => html`<th scope="col" class="num" key=${name}>${label}</th>`)}</tr></thead>
-      <tbody>${minutes.map((i) => html`<tr key=${times[i]}><td>${clock(times[i])}</td>${columns.map(([name, , write]) => html`<td class="num" key=${name}>${write(hour.of(name)[i])}</td>`)}</tr>`)}</tbody></table></div></section>`;
+      <tbody>${minutes.map((i) => html`<tr key=${times[i]}><td>${clock(times[i])}</td>${columns.map(([name, , write]) => html`<td class="num" key=${name}>${write(ofMinute(name, i))}</td>`)}</tr>`)}</tbody></table></div></section>`;
   }
   const times2 = ["slowest 1 %", "median"];
   return html`${head}<div class="grid charts">
     <${Chart} title="Backlog" hour=${hour} name="backlog" format=${(v) => v == null ? "–" : plural(v, "message")} axis=${compact} least=${4} outage=${outage} />
     <${Chart} title="Oldest message" hour=${hour} name="oldest_seconds" format=${(v) => v === 0 ? "none" : seconds(v)} axis=${axisSeconds} least=${0.1} outage=${outage} />
-    <${Chart} title="Orders placed" hour=${hour} name="placed_per_second" format=${rate} axis=${(v) => decimal(v, 2)} least=${1} />
-    <${Chart} title="Messages published" hour=${hour} name="published_per_second" format=${rate} axis=${(v) => decimal(v, 2)} least=${1} outage=${outage} />
+    <${Chart} title="Orders placed" hour=${hour} name="placed_per_second" format=${rate} axis=${(v) => decimal(v, 2)} least=${0.4} />
+    <${Chart} title="Messages published" hour=${hour} name="published_per_second" format=${rate} axis=${(v) => decimal(v, 2)} least=${0.4} outage=${outage} />
     <${Chart} title="Commit time" hour=${hour} name="commit_slowest_seconds" second="commit_median_seconds" names=${times2} format=${seconds} axis=${axisSeconds} least=${0.01} />
     <${Chart} title="Publish time" hour=${hour} name="publish_slowest_seconds" second="publish_median_seconds" names=${times2} format=${seconds} axis=${axisSeconds} least=${0.01} outage=${outage} /></div>
-    ${kept < slots && html`<p class="muted small">The service keeps its last hour in memory. It has run for ${duration(Math.max(10, (kept - 1) * data.every_seconds))} of it.</p>`}`;
+    ${kept < 60 * minute && html`<p class="muted small">The service keeps its last hour in memory, and began ${duration(Math.max(10, (kept - 1) * data.every_seconds))} ago.</p>`}`;
 };
 
 // ---------- What was found and decided ----------
@@ -261,7 +270,7 @@ export const Outbox = ({ report, now, refused, allow }) => {
   const data = report.data, { relay, backlog, parked, waiting } = data, oldest = age(data.oldest_unpublished_at, now);
   const stale = report.problem && html`<p class="bad" role="status">${report.problem.message} Figures of ${when(report.at)} are shown.</p>`;
   const verdict = verdictOf(data, now), down = relay.state === "down" || relay.state === "fenced", old = oldest > 10;
-  const published = lastOf(history.data?.figures.published_per_second ?? []), placed = lastOf(history.data?.figures.placed_per_second ?? []);
+  const recent = (name) => lastOf(smooth(history.data?.figures[name] ?? [])), published = recent("published_per_second"), placed = recent("placed_per_second");
   const words = { up: "Up", down: "Down", connecting: "Connecting", waiting: "Waiting", idle: "Idle", fenced: "Fenced" };
   return html`${head}${stale}
     <${Verdict} tone=${verdict.tone} title=${verdict.title} todo=${verdict.todo} tools=${verdict.tools}>${verdict.text}<//>
@@ -274,7 +283,6 @@ export const Outbox = ({ report, now, refused, allow }) => {
       <${Tile} name="Parked" value=${number(parked)} tone=${parked ? "act" : ""} note=${parked ? "somebody must decide" : "nothing to decide"} /></div>
     <${Parked} count=${parked} changed=${() => { report.again(); setTurn(turn + 1); }} />
     <${Waiting} count=${waiting} now=${now} />
-    <${Hour} link=${relay} now=${now} />
+    <${Hour} link=${relay} />
     <div class="grid"><${Incidents} incidents=${data.incidents ?? []} /><${Audit} turn=${turn} /><${Backups} now=${now} /><${File} report=${data} /></div>`;
 };
-export { dateOf };

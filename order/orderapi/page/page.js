@@ -1,7 +1,7 @@
 // The console of the order service: orders, one order, the outbox, keys. It knows the API as any client does.
 import { html, render, useEffect, useState, Shell, Confirmation, useRoute, useAsk, useNow, go, to, number, when, duration } from "/assets/console.js";
 import { activity } from "/assets/words.js";
-import { Orders } from "/assets/orders.js";
+import { Orders, callOf } from "/assets/orders.js";
 import { OneOrder } from "/assets/order.js";
 import { Outbox } from "/assets/outbox.js";
 import { Keys } from "/assets/keys.js";
@@ -30,7 +30,7 @@ const App = () => {
     path === "/outbox" ? [html`<${Outbox} report=${report} now=${now} refused=${refused} allow=${() => refuse(false)} />`, "outbox", "GET /v1/outbox"] :
     path === "/keys" ? [html`<${Keys} />`, "keys", "GET /v1/keys"] :
     query.id ? [html`<${OneOrder} id=${query.id} key=${query.id} now=${now} />`, "orders", `GET /v1/orders/${query.id}/delivery`] :
-    [html`<${Orders} />`, "orders"];
+    [html`<${Orders} />`, "orders", `GET ${to(callOf(query), "/v1/orders")}`];
   const tabs = [
     { id: "orders", label: "Orders", icon: "list", href: "/" },
     { id: "outbox", label: "Outbox", icon: "outbox", href: "/outbox", count: parked, act: true },

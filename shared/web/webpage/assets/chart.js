@@ -79,6 +79,7 @@ const hatch = (context, p, scale) => {
 const draw = (u, { series, part, now, band }) => {
   const c = u.ctx, p = palette(), scale = devicePixelRatio, { left, top, width, height } = u.bbox;
   const by = (kind) => series.filter((s) => s.kind === kind && s.values.length);
+  c.save(); // uPlot remembers what it set
   c.save();
   c.beginPath();
   c.rect(left, top - 4 * scale, width, height + 4 * scale);
@@ -183,6 +184,7 @@ const draw = (u, { series, part, now, band }) => {
     c.textBaseline = "middle";
     c.fillText(now.label, from + w / 2, top + scale / 2);
   }
+  c.restore();
 };
 
 // most is the end of the axis: the next round number, so that at most four lines are drawn.
