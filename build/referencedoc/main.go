@@ -50,7 +50,8 @@ var services = [2]string{"order", "activity"}
 
 // pages says what public routes are, which no API describes.
 var pages = map[string]string{
-	"/": "The console.", "/assets/{file}": "What the pages are made of.", "/docs": "The description of the API.",
+	"/": "The console.", "/outbox": "The console: the outbox.", "/keys": "The console: API keys.",
+	"/assets/{file}": "What the pages are made of.", "/docs": "The description of the API.",
 	"/openapi.json": "The same for programs: OpenAPI 3.1.", "/problems": "All problems.",
 	"/problems/{code}": "What a problem means: the page that `type` leads to.",
 	"/metrics":         "Metrics, as Prometheus reads them.", "/livez": "Whether the service must be restarted.",

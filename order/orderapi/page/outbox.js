@@ -71,7 +71,7 @@ const decide = async (verb, name, messages, done) => {
 // MessageRows lists the messages of a group, each with its own decisions.
 const MessageRows = ({ name, messages, done, show }) => html`<div class="scroll"><table class="rows" role="table"><caption class="sr">Parked messages: ${failureOf(name)}</caption>
   <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Order</th><th role="columnheader" scope="col">Parked</th><th role="columnheader" scope="col">Last error</th><th role="columnheader" scope="col" class="num">Attempts</th><th role="columnheader" scope="col"><span class="sr">Decide</span></th></tr></thead>
-  <tbody role="rowgroup">${messages.map((m) => html`<tr role="row" key=${m.id}><td role="cell"><a class="lead mono" href=${orderAt(m.order_id)}>${shortID(m.order_id)}</a></td><td role="cell" class="muted m-right">${when(m.last_failed_at)}</td><td role="cell" class="m-full"><span class="mono small">${m.reason}</span></td><td role="cell" class="num muted m-hide">${number(m.attempts)}</td>
+  <tbody role="rowgroup">${messages.map((m) => html`<tr role="row" key=${m.id}><td role="cell" class="nowrap"><a class="lead mono" href=${orderAt(m.order_id)}>${shortID(m.order_id)}</a></td><td role="cell" class="muted m-right">${when(m.last_failed_at)}</td><td role="cell" class="m-full"><span class="mono small">${m.reason}</span></td><td role="cell" class="num muted m-hide">${number(m.attempts)}</td>
     <td role="cell" class="m-full"><span class="tools tight"><button class="btn bare" type="button" onClick=${() => show(m)}>Message<span class="sr"> of order ${m.order_id}</span></button><button class="btn bare danger" type="button" onClick=${() => decide("discard", name, [m], done)}>Discard…</button><button class="btn" type="button" onClick=${() => decide("retry", name, [m], done)}>Retry…</button></span></td></tr>`)}</tbody></table></div>`;
 
 const Whole = ({ message, close }) => {
@@ -116,7 +116,7 @@ const Waiting = ({ count, now }) => {
   return html`<${Card} id="waiting" title="Waiting for another attempt" note=${`${plural(count, "message")}, tried again by ${count === 1 ? "itself" : "themselves"}`}>
     <div class="scroll"><table class="rows" role="table"><caption class="sr">Messages that wait for another attempt</caption>
     <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Order</th><th role="columnheader" scope="col">Failure</th><th role="columnheader" scope="col">Last error</th><th role="columnheader" scope="col" class="num">Attempts</th><th role="columnheader" scope="col" class="num">Next attempt</th></tr></thead>
-    <tbody role="rowgroup">${data.waiting.map((m) => html`<tr role="row" key=${m.id}><td role="cell"><a class="lead mono" href=${orderAt(m.order_id)}>${shortID(m.order_id)}</a></td>
+    <tbody role="rowgroup">${data.waiting.map((m) => html`<tr role="row" key=${m.id}><td role="cell" class="nowrap"><a class="lead mono" href=${orderAt(m.order_id)}>${shortID(m.order_id)}</a></td>
       <td role="cell" class="m-right"><${Badge} tone="watch" icon="clock">${m.behind ? "Behind another" : failureOf(m.class)}<//></td><td role="cell" class="m-full muted">${m.behind ? "It waits for an earlier message of its order." : m.reason}</td>
       <td role="cell" class="num muted" data-l="Attempts">${number(m.attempts)}</td><td role="cell" class="num m-right">${m.next_attempt_at ? `in ${duration(Math.max(0, (Date.parse(m.next_attempt_at) - now) / 1000))}` : "–"}</td></tr>`)}</tbody></table></div>
     ${count > data.waiting.length && html`<div class="more"><span>The first ${number(data.waiting.length)} of ${number(count)}</span></div>`}<//>`;
@@ -164,7 +164,7 @@ const Hour = ({ link }) => {
   const times = Array.from({ length: slots }, (_, i) => until - (slots - 1 - i) * every), step = slots > 20 * minute ? 900e3 : 120e3;
   const hour = {
     of: (name) => [...Array(slots - kept).fill(null), ...(name.endsWith("per_second") ? smooth(data.figures[name]) : data.figures[name])],
-    labels: times.map((t) => clock(t, undefined, true)), ticks: times.map((t) => Math.floor(t / step) !== Math.floor((t - every) / step)),
+    labels: times.map((t) => clock(t, undefined, true)), ticks: times.map((t, i) => i < slots * 0.95 && Math.floor(t / step) !== Math.floor((t - every) / step)), // the last one would not fit
   };
   const outage = link.state === "down" ? [[Math.min(Math.max(0, (Date.parse(link.since) - times[0]) / every + 0.5), slots - 0.5), slots]] : [];
   const columns = [["backlog", "Backlog", (v) => v == null ? "–" : number(v)], ["oldest_seconds", "Oldest message", seconds], ["placed_per_second", "Placed a second", (v) => v == null ? "–" : decimal(v)], ["published_per_second", "Published a second", (v) => v == null ? "–" : decimal(v)], ["commit_median_seconds", "Commit, median", seconds], ["commit_slowest_seconds", "Commit, slowest 1 %", seconds], ["publish_median_seconds", "Publish, median", seconds], ["publish_slowest_seconds", "Publish, slowest 1 %", seconds]];
@@ -208,7 +208,7 @@ const groupedAudit = (entries) => {
   }
   return groups;
 };
-const pasts = { retry: ["Retried", "retry", "info"], discard: ["Discarded", "cross", ""] };
+const pasts = { retry: ["Retried", "retry", "info"], discard: ["Discarded", "cross", "info"] };
 const Audit = ({ turn }) => {
   const { data, problem, again } = useAsk(`/v1/outbox/audit`, 30);
   useEffect(() => { if (turn) again(); }, [turn]);
@@ -278,7 +278,7 @@ export const Outbox = ({ report, now, refused, allow }) => {
       <${Tile} name="Kafka" value=${words[relay.state] ?? relay.state} tone=${down ? "act" : relay.state === "up" ? "" : "watch"} note=${`since ${when(relay.since)}`} />
       <${Tile} name="Backlog" value=${html`${number(backlog)} <small>${backlog === 1 ? "message" : "messages"}</small>`} tone=${down && backlog || old ? "watch" : ""} note=${backlog ? "to be published" : "all is published"} />
       <${Tile} name="Oldest message" value=${data.oldest_unpublished_at ? split(duration(oldest)) : "None"} tone=${old ? "watch" : ""} note=${data.oldest_unpublished_at ? "since it was stored" : "none waits"} />
-      <${Tile} name="Publish rate" value=${published === undefined ? "–" : html`${decimal(published, published < 10 ? 1 : 0)} <small>a second</small>`} note=${placed === undefined ? "" : `${decimal(placed, placed < 10 ? 1 : 0)} a second placed`} />
+      <${Tile} name="Publish rate" value=${down ? html`0 <small>a second</small>` : published === undefined ? "–" : html`${decimal(published, published < 10 ? 1 : 0)} <small>a second</small>`} note=${placed === undefined ? "" : `${decimal(placed, placed < 10 ? 1 : 0)} a second placed`} />
       <${Tile} name="Waiting" value=${number(waiting)} tone=${waiting ? "watch" : ""} note=${waiting ? "for another attempt" : "none was refused"} />
       <${Tile} name="Parked" value=${number(parked)} tone=${parked ? "act" : ""} note=${parked ? "somebody must decide" : "nothing to decide"} /></div>
     <${Parked} count=${parked} changed=${() => { report.again(); setTurn(turn + 1); }} />

@@ -1,5 +1,5 @@
 // The console of the order service: orders, one order, the outbox, keys. It knows the API as any client does.
-import { html, render, useEffect, useState, Shell, Confirmation, useRoute, useAsk, useNow, go, to, number, when, duration } from "/assets/console.js";
+import { html, render, useEffect, useState, Shell, Confirmation, useRoute, useAsk, useNow, go, to, number, plural, when, duration } from "/assets/console.js";
 import { activity } from "/assets/words.js";
 import { Orders, callOf } from "/assets/orders.js";
 import { OneOrder } from "/assets/order.js";
@@ -16,7 +16,8 @@ const healthOf = ({ data, problem, at }, now) => {
   if (relay.state === "down") return { tone: "act", word: `Kafka down for ${duration(Math.max(0, (now - Date.parse(relay.since)) / 1000))}`, facts: [["", "Still taking orders", true], ...facts] };
   if (relay.state === "fenced") return { tone: "act", word: "Another service took over", facts };
   if (relay.state === "connecting" || held_back) return { tone: "watch", word: held_back ? "Waiting for a transaction" : "Connecting to Kafka", facts };
-  return { tone: parked ? "act" : "good", live: true, word: "Taking orders", facts: [["Kafka up since", since, true], ...facts] };
+  if (parked) return { tone: "act", word: `${plural(parked, "message")} parked`, facts: [["", "Taking orders", true], ["Kafka up since", since, true], ["Backlog", number(backlog)]] };
+  return { tone: "good", live: true, word: "Taking orders", facts: [["Kafka up since", since, true], ...facts] };
 };
 
 const App = () => {
