@@ -43,7 +43,11 @@ func (c *Client) send(ctx context.Context, r *Request) (*rawAnswer, error) {
 		}
 		wait = max(wait, pause(attempt))
 		if elapsed := time.Since(start); elapsed+wait > c.config.RetryFor {
-			return nil, fmt.Errorf("gave up after %d attempts in %s: %w", attempt, elapsed.Round(time.Millisecond), err)
+			attempts := "1 attempt"
+			if attempt > 1 {
+				attempts = fmt.Sprintf("%d attempts", attempt)
+			}
+			return nil, fmt.Errorf("gave up after %s in %s: %w", attempts, elapsed.Round(time.Millisecond), err)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return nil, err

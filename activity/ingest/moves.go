@@ -73,8 +73,8 @@ func (in *Ingest) Changes() string {
 		notes = append(
 			notes,
 			fmt.Sprintf(
-				"%d partitions wait for the end of another program's open transaction, partition %d at offset %d "+
-					"since %s: the records behind it are not counted yet",
+				"partitions that wait for the end of another program's open transaction: %d, such as partition %d at "+
+					"offset %d since %s; the records behind it are not counted yet",
 				held.Partitions,
 				held.Partition,
 				held.Offset,
@@ -86,7 +86,7 @@ func (in *Ingest) Changes() string {
 		notes = append(notes, text)
 	}
 	if added := in.source.PartitionsAdded(); added > 0 {
-		notes = append(notes, fmt.Sprintf("%d partitions were added since the start and are read", added))
+		notes = append(notes, fmt.Sprintf("partitions added since the start, and read: %d", added))
 	}
 	return strings.Join(notes, "; ")
 }

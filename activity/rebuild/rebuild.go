@@ -211,7 +211,7 @@ func (r *Rebuilder) Swap(ctx context.Context, d parked.Decision) (since time.Tim
 // behind says how far a rebuild is from being level.
 func behind(left int64) error {
 	return &activity.Error{Code: activity.CodeRebuildBehind, Detail: fmt.Sprintf(
-		"The rebuild has %d offsets to read before it has caught up: wait, and try again.", left)}
+		"The rebuild has not caught up. Offsets that it has still to read: %d. Wait, and try again.", left)}
 }
 
 // Status returns how far the rebuild is, and the days in a zone that differ, at most limit. The error may be

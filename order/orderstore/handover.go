@@ -210,6 +210,6 @@ func (h *handover) finish() error {
 	}
 	history, first := h.store.outbox.History(), h.aliases[0]
 	return history.Keep(h.tx, history.Incident(outbox.IncidentSuperseded, history.LastSlot(), len(h.aliases),
-		"%d orders of a file that was handed over are superseded, because their keys or references belong to other "+
-			"orders; the first is %s, by %s", len(h.aliases), first.ID, first.SupersededBy))
+		"superseded orders of a file that was handed over: %d. Their keys or references belong to other orders. "+
+			"The first is %s, by %s", len(h.aliases), first.ID, first.SupersededBy))
 }

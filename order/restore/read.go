@@ -127,7 +127,7 @@ func (in *intake) take(ctx context.Context, records []kafka.Record) error {
 	}
 	if in.read += len(records); time.Since(in.told) > progressEvery {
 		if !in.told.IsZero() {
-			in.Progress(fmt.Sprintf("%d records read", in.read))
+			in.Progress("records read: " + fmt.Sprint(in.read))
 		}
 		in.told = time.Now()
 	}

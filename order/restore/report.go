@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"ordertally/order/orderstore"
 	"ordertally/shared/outbox"
+	"ordertally/shared/text/output"
 )
 
 // Report tells what came, and what did not.
@@ -53,8 +53,8 @@ func (e *LineagesError) Error() string {
 	var b strings.Builder
 	b.WriteString("the topic has orders of several lineages; name one with --lineage:")
 	for _, l := range e.Lineages {
-		fmt.Fprintf(&b, "\n  %s  %d messages, from %s to %s", l.Name, l.Messages, l.First.UTC().Format(time.RFC3339),
-			l.Last.UTC().Format(time.RFC3339))
+		fmt.Fprintf(&b, "\n  %s  %s, from %s to %s", l.Name, output.Count(l.Messages, "message"),
+			output.Time(l.First), output.Time(l.Last))
 	}
 	return b.String()
 }
@@ -63,7 +63,7 @@ func (e *LineagesError) Error() string {
 func (r *Report) Write(out io.Writer) error {
 	w := &lines{out: out}
 	if r.Base != nil {
-		w.line("from the base: %d records, %d of them orders", r.Base.Records, r.Base.Orders)
+		w.line("from the base: %s, %d of them orders", output.Count(r.Base.Records, "record"), r.Base.Orders)
 		for _, fault := range r.Base.Faults {
 			w.line("  not readable: %s", fault)
 		}
@@ -92,30 +92,31 @@ func (r *Report) Write(out io.Writer) error {
 func (r *Report) writeTopic(w *lines) {
 	w.line("lineage %s of topic %s", r.Lineage, r.Topic)
 	came := r.Absorbed
-	w.line("from the topic: %d orders, %d cancellations, %d idempotency keys, %d references of sources",
-		came.Orders, came.Cancellations, came.Keys, came.References)
+	w.line("from the topic: %s, %s, %s, %s of sources", output.Count(came.Orders, "order"),
+		output.Count(came.Cancellations, "cancellation"), output.Count(came.Keys, "idempotency key"),
+		output.Count(came.References, "reference"))
 	for _, l := range r.Lineages {
 		if l.Name == r.Lineage {
-			w.line("  %d messages, from %s to %s", l.Messages, stamp(l.First), stamp(l.Last))
+			w.line("  %s, from %s to %s", output.Count(l.Messages, "message"), output.Time(l.First), output.Time(l.Last))
 		} else {
-			w.line("  left alone: lineage %s, %d messages, from %s to %s", l.Name, l.Messages, stamp(l.First),
-				stamp(l.Last))
+			w.line("  left alone: lineage %s, %s, from %s to %s", l.Name, output.Count(l.Messages, "message"),
+				output.Time(l.First), output.Time(l.Last))
 		}
 	}
 	for _, c := range []struct {
-		n    int
-		text string
+		n           int
+		thing, text string
 	}{
-		{came.OldKeys, "keys are left out, because they are older than their retention"},
-		{came.Repeated, "records were there already"},
-		{came.OtherTypes, "messages have a type that this version does not know; they are kept as they are"},
-		{r.Orphans, "cancellations are left out, because their orders are missing"},
-		{r.Foreign, "records of other programs are left alone"},
-		{r.Slots.Again, "messages of the base were never published; they will be, under new slots"},
-		{r.Slots.Kept, "messages of the base wait or are parked, as before"},
+		{came.OldKeys, "key", "left out: older than the retention"},
+		{came.Repeated, "record", "there already"},
+		{came.OtherTypes, "message", "of a type that this version does not know, kept unread"},
+		{r.Orphans, "cancellation", "left out: no order here belongs to it"},
+		{r.Foreign, "record", "of other programs, left alone"},
+		{r.Slots.Again, "message", "of the base that was never published; to be published under a new slot"},
+		{r.Slots.Kept, "message", "of the base, waiting or parked as before"},
 	} {
 		if c.n > 0 {
-			w.line("  %d %s", c.n, c.text)
+			w.line("  %s %s", output.Count(c.n, c.thing), c.text)
 		}
 	}
 	for _, refused := range r.Refused {
@@ -134,13 +135,11 @@ func (r *Report) writeMissing(w *lines) {
 		r.Slots.Passed)
 	w.spans("MISSING, published and no longer in the topic, or passed over at the end", r.Slots.Lost)
 	if r.Unpublished > 0 {
-		w.line("gone: at least %d messages that were stored and not yet published", r.Unpublished)
+		w.line("gone: at least %s, stored and not yet published", output.Count(r.Unpublished, "message"))
 	}
 	w.line("gone with the lost disk: what was stored after the last message above, and messages that waited or were " +
 		"parked, unless the base has them")
 }
-
-func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // lines writes lines until one fails.
 type lines struct {
@@ -177,5 +176,5 @@ func (w *lines) spans(what string, spans []outbox.SlotSpan) {
 	if len(spans) > shownSpans {
 		fmt.Fprintf(&b, " and %d more runs", len(spans)-shownSpans)
 	}
-	w.line("%s: %d slots: %s", what, slots, &b)
+	w.line("%s: %s: %s", what, output.Count(slots, "slot"), &b)
 }

@@ -123,7 +123,7 @@ func (r *restoring) copyBase(ctx context.Context) error {
 	}
 	r.report.Base = &Base{Records: copied.Records, Faults: copied.Faults, More: copied.More}
 	if len(copied.Faults) > 0 {
-		r.Progress(fmt.Sprintf("the base is damaged: %d pages or records cannot be read",
+		r.Progress(fmt.Sprintf("the base is damaged: parts that cannot be read: %d",
 			len(copied.Faults)+copied.More))
 		if r.report.Base.Mended, err = orderstore.Mend(ctx, r.file.DB); err != nil {
 			return err

@@ -209,7 +209,7 @@ func (c *Checked) structure(ctx context.Context, p *pages, m *meta) error {
 		}
 	}
 	if n, first := used.missing(p.high); n > 0 && len(c.Faults) == 0 {
-		c.fault(fmt.Sprintf("%d pages are neither in use nor free, the first is %d", n, first))
+		c.fault(fmt.Sprintf("pages that are neither in use nor free: %d, the first is %d", n, first))
 	}
 	return ctx.Err()
 }

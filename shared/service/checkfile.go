@@ -11,6 +11,7 @@ import (
 
 	"ordertally/shared/backup"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/settings"
 	"ordertally/shared/text/output"
 )
 
@@ -27,6 +28,9 @@ func (c *FileCheck) Run(ctx context.Context, service *backup.Service) error {
 
 // Check is Run with another output. A damaged file is an error.
 func (c *FileCheck) Check(ctx context.Context, w io.Writer, service *backup.Service) error {
+	if _, err := os.Stat(c.Data); err != nil {
+		return settings.WithExitCode(fmt.Errorf("--data: %w", err), settings.ExitUsage)
+	}
 	began := time.Now()
 	kind := "database file"
 	progress := output.Begin(os.Stderr, "check "+filepath.Base(c.Data))

@@ -100,13 +100,27 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 		return nil, ErrAnswered
 	}
 	ctx, err = k.Parse(args)
-	if err == nil {
-		err = refuseOutside(ctx)
-	}
 	if err != nil {
-		return nil, WithExitCode(fmt.Errorf("%w\nsee %s", unwrapKong(err), helpCommand(p.Name, err)), ExitUsage)
+		return nil, WithExitCode(fmt.Errorf("%w\nsee %s", plainly(err), helpCommand(p.Name, err)), ExitUsage)
+	}
+	if err := refuseOutside(ctx); err != nil {
+		return nil, WithExitCode(fmt.Errorf("%w\nsee %s --help", err, ctx.Selected().FullPath()), ExitUsage)
 	}
 	return ctx, nil
+}
+
+// plainly takes kong's wrapper away, which has an exit code of its own, and what only kong's notation means: the ""
+// among the values of a flag that may be left out, and the brackets of such an argument.
+func plainly(err error) error {
+	err = unwrapKong(err)
+	text := strings.Replace(err.Error(), `must be one of "",`, "must be one of ", 1)
+	if strings.HasPrefix(text, "[<") {
+		text = strings.Replace(text[1:], ">]", ">", 1)
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
 }
 
 // helpWidth bounds the lines of --help, in characters.

@@ -134,7 +134,7 @@ func overMidnight(t *testing.T, address string, commits bool) {
 		t.Error("no metric says that a transaction is waited for")
 	}
 	if ready := stacktest.Text(t, "http://"+c.OpsAddr()+"/readyz?verbose"); !strings.Contains(ready,
-		"[+]kafka ok (2 partitions wait for the end of another program's open transaction") {
+		"[+]kafka ok (partitions that wait for the end of another program's open transaction: 2, such as") {
 		t.Errorf("readyz says %s", ready)
 	}
 	if live := firstEvent(t, "http://"+c.Addr()+

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -92,7 +93,7 @@ type date string
 // UnmarshalText reads a day such as 2026-03-01, or the word today.
 func (d *date) UnmarshalText(text []byte) error {
 	if _, err := time.Parse(time.DateOnly, string(text)); err != nil && string(text) != "today" {
-		return errNoDay
+		return fmt.Errorf("%.40q is not a day: want a date such as 2026-03-01, or today", text)
 	}
 	*d = date(text)
 	return nil

@@ -16,8 +16,6 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-var errNoDay = errors.New("want a day such as 2026-03-01, or today")
-
 type daysCmd struct {
 	counted
 	output.RowsForm

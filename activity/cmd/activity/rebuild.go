@@ -17,6 +17,7 @@ import (
 	"ordertally/client/access"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/output"
 	"ordertally/shared/text/safetext"
 )
 
@@ -144,12 +145,12 @@ func (a *rebuildAnswer) String() string {
 	var b strings.Builder
 	switch a.State {
 	case "counting":
-		fmt.Fprintf(&b, "%s: %d offsets counted again, %d to go\n", a.Activity, a.Counted, a.Left)
+		fmt.Fprintf(&b, "%s: %s counted again, %d to go\n", a.Activity, output.Count(a.Counted, "offset"), a.Left)
 	case "stopped":
-		fmt.Fprintf(&b, "%s: stopped after %d offsets, because the service died several times there. Look at its log; "+
-			"`activity rebuild %[1]s` tries once more\n", a.Activity, a.Counted)
+		fmt.Fprintf(&b, "%s: stopped after %s, because the service died several times there. Look at its log; "+
+			"`activity rebuild %[1]s` tries once more\n", a.Activity, output.Count(a.Counted, "offset"))
 	default:
-		fmt.Fprintf(&b, "%s: counted again, %d offsets\n", a.Activity, a.Counted)
+		fmt.Fprintf(&b, "%s: counted again, %s\n", a.Activity, output.Count(a.Counted, "offset"))
 	}
 	if a.Since != "" {
 		fmt.Fprintf(&b, "the topic has forgotten records from before %s\n", a.Since)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -50,7 +51,8 @@ func (m *moment) UnmarshalText(text []byte) (err error) {
 		return nil
 	}
 	if m.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
-		return errors.New("want a day such as 2026-03-01, or a time with its offset such as 2026-03-01T12:00:00+01:00")
+		return fmt.Errorf("%.40q is no time: want a day such as 2026-03-01, or a time with its offset such as "+
+			"2026-03-01T12:00:00+01:00", text)
 	}
 	return nil
 }

@@ -175,7 +175,7 @@ func (r *Recovery) settle(ctx context.Context, c *outbox.Connection, log outbox.
 		rest = rest[n:]
 	}
 	i := r.history.Incident(outbox.IncidentRepublished, missing[0]-1, len(missing),
-		"%d messages that had been published were gone; they are published again, to the partitions they had",
+		"published messages that were gone: %d; published again, to the partitions that they had",
 		len(missing))
 	err = r.write(ctx, func(tx *boltdb.Tx, root *bbolt.Bucket) error {
 		return errors.Join(root.Bucket(metaBucket).Delete(metaRepair), r.history.Keep(tx, i))
