@@ -97,7 +97,8 @@ func (r *Report) writeTopic(w *lines) {
 		output.Count(came.References, "reference"))
 	for _, l := range r.Lineages {
 		if l.Name == r.Lineage {
-			w.line("  %s, from %s to %s", output.Count(l.Messages, "message"), output.Time(l.First), output.Time(l.Last))
+			w.line("  %s, from %s to %s", output.Count(l.Messages, "message"), output.Time(l.First),
+				output.Time(l.Last))
 		} else {
 			w.line("  left alone: lineage %s, %s, from %s to %s", l.Name, output.Count(l.Messages, "message"),
 				output.Time(l.First), output.Time(l.Last))
