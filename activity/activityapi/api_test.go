@@ -235,6 +235,26 @@ func TestDay_HasItsFigures(t *testing.T) {
 	}
 }
 
+// TestDay_EndsWhereItIsAskedTo asks for a day until a local time. Distinct customers are those until then.
+func TestDay_EndsWhereItIsAskedTo(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "2025-11-23T09:00:00Z", "GBP", 1)
+	s.order("b", "2025-11-23T13:59:59Z", "GBP", 20)
+	s.order("c", "2025-11-23T14:00:00Z", "GBP", 300)
+	for until, want := range map[string]string{
+		"14:00": `"count":2`, "14:15": `"count":3`, "00:00": `"count":0`, "15:00&tz=Europe/Paris": `"count":2`,
+	} {
+		if got := s.get(days + "/2025-11-23?until=" + until); !strings.Contains(got, want) {
+			t.Errorf("until %s: %s", until, got)
+		}
+	}
+	for _, bad := range []string{"14:07", "24:00", "4:00", "14:00:00", "x"} {
+		if r := s.do(http.MethodGet, days+"/2025-11-23?until="+bad); r.StatusCode != http.StatusBadRequest {
+			t.Errorf("until=%s: %s", bad, r.Status)
+		}
+	}
+}
+
 func TestDay_WithoutOrdersIsZeros(t *testing.T) {
 	s := newServer(t)
 	want := `{"activity":"ORDER_CREATED","day":"2011-12-30","tz":"Pacific/Apia","count":0,"customers":0,"items":0,` +

@@ -91,6 +91,9 @@ var (
 	zone = openapi.Parameter{Name: "tz",
 		Says:   "IANA time zone; the service has a default, UTC unless it was set otherwise.",
 		Schema: openapi.Said(openapi.String(1, 0), "", "Europe/London")}
+	until = openapi.Parameter{Name: "until", Says: "Only what happened before that local time, HH:MM on a quarter " +
+		"hour. It compares a day that goes on with another one.",
+		Schema: &openapi.Schema{Type: "string", Pattern: `^([01][0-9]|2[0-3]):(00|15|30|45)$`, Examples: []any{"14:15"}}}
 	from = openapi.Parameter{Name: "from", Says: "The first day.", Required: true, Schema: date}
 	to   = openapi.Parameter{Name: "to", Says: "The last day, included; at most 400 days.", Required: true,
 		Schema: date}
@@ -177,7 +180,7 @@ func aboutDays(s shape, base string) map[string]openapi.Operation {
 	}
 	return map[string]openapi.Operation{
 		"GET " + base + "/days/{day}": describe(openapi.Operation{
-			ID: "get" + s.name + "Day", Summary: "One day" + of + ".", Query: []openapi.Parameter{zone},
+			ID: "get" + s.name + "Day", Summary: "One day" + of + ".", Query: []openapi.Parameter{zone, until},
 			Answer: s.day(), AnswerExample: s.exampleDay(),
 		}, activity.CodeOffQuarterHour),
 		"GET " + base + "/days/{day}/minutes": describe(openapi.Operation{

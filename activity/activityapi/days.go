@@ -81,7 +81,7 @@ func (a *API) day(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := parameters(r, "tz")
+	query, err := parameters(r, "tz", "until")
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +93,17 @@ func (a *API) day(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.dayBody(r.Context(), act, zone, date)
+	end, err := query.until(zone, date)
+	if err != nil {
+		return nil, err
+	}
+	return a.dayBody(r.Context(), act, zone, date, end)
 }
 
-// dayBody returns everything that is known of one day.
-func (a *API) dayBody(ctx context.Context, act *Activity, zone activity.Zone, date activity.Date) (any, error) {
+// dayBody returns everything that is known of one day before end.
+func (a *API) dayBody(
+	ctx context.Context, act *Activity, zone activity.Zone, date activity.Date, end activity.Quarter,
+) (any, error) {
 	days, err := activity.NewDay(zone, date)
 	if err != nil {
 		return nil, err
@@ -107,6 +113,9 @@ func (a *API) dayBody(ctx context.Context, act *Activity, zone activity.Zone, da
 		return nil, err
 	}
 	answer, err := a.answer(ctx, act, days, func(q activity.Quarter, t *activity.Totals) {
+		if q >= end {
+			return
+		}
 		days.Add(q, t)
 		hours.Add(q, t)
 	})

@@ -1,8 +1,10 @@
 package activityapi
 
 import (
+	"math"
 	"net/http"
 	"slices"
+	"time"
 
 	"ordertally/activity"
 	"ordertally/shared/web"
@@ -46,4 +48,17 @@ func (q query) date(name string) (activity.Date, error) {
 		return 0, problem.KindInvalidParameter.New("The query parameter " + name + " is missing: a day, YYYY-MM-DD.")
 	}
 	return activity.ParseDate(text)
+}
+
+// until returns the first quarter hour of a day that is not wanted. It is beyond all days if the request names none.
+func (q query) until(zone activity.Zone, day activity.Date) (activity.Quarter, error) {
+	text, given := q["until"]
+	if !given {
+		return math.MaxInt64, nil
+	}
+	wall, err := time.Parse(time.DateOnly+" 15:04", day.String()+" "+text)
+	if err != nil || len(text) != len("15:04") || wall.Minute()%15 != 0 {
+		return 0, web.InvalidParameter("until", "must be a time of day on a quarter hour, such as 14:15.")
+	}
+	return activity.QuarterOf(zone.At(wall)), nil
 }
