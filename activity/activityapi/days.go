@@ -32,6 +32,8 @@ type activityBody struct {
 	Late int64 `json:"late" minimum:"0"`
 	// Messages whose id another message had; an operator decides about them.
 	Conflicts int64 `json:"conflicts" minimum:"0"`
+	// How many messages of each partition wait to be counted. Left out until Kafka has said how many there are.
+	Lag map[int32]int64 `json:"lag_by_partition,omitempty"`
 }
 
 func (a *API) list(r *http.Request) (any, error) {
@@ -53,6 +55,9 @@ func (a *API) list(r *http.Request) (any, error) {
 			Parked:     sizes.Sizes[activity.ParkedLedger].Messages,
 			Late:       sizes.Sizes[activity.LateLedger].Messages,
 			Conflicts:  sizes.Sizes[activity.ConflictLedger].Messages,
+		}
+		if lag, known := act.Progress.Lag(); known {
+			listed.Lag = lag
 		}
 		for _, m := range act.Measures {
 			listed.Measures = append(listed.Measures, m.Name)

@@ -15,7 +15,7 @@ var pageHTML string
 
 // assets has the files that the page loads besides those of webpage.
 //
-//go:embed page/*.css page/*.js
+//go:embed page/*.js
 var assets embed.FS
 
 // page serves the HTML page. The HTML contains today's figures, in the zone of --zone. It does not if callers need a

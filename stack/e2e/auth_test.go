@@ -116,7 +116,7 @@ func TestServices_BeyondLoopbackNeedKeys(t *testing.T) {
 	says(ctx, t, "today-count", "–")
 	run(ctx, t, enter("wrong"), enter(activityKey))
 	says(ctx, t, "today-count", "0")
-	says(ctx, t, "connection", "Live.")
+	says(ctx, t, "health", "Live")
 	if said, code := stacktest.Command(t, env, order, "outbox", "ls", "--target", orderAPI); code != 0 {
 		t.Errorf("outbox ls: exit %d, %s", code, said)
 	}

@@ -95,7 +95,8 @@ func says(ctx context.Context, t *testing.T, id, part string) {
 	t.Helper()
 	var text string
 	clocktest.Eventually(t, fmt.Sprintf("#%s says %q", id, part), func() bool {
-		run(ctx, t, chromedp.Evaluate(fmt.Sprintf("document.getElementById(%q).textContent", id), &text))
+		run(ctx, t, chromedp.Evaluate(
+			fmt.Sprintf(`document.getElementById(%q)?.textContent ?? ""`, id), &text))
 		return strings.Contains(text, part)
 	})
 }
@@ -115,13 +116,6 @@ func picture(ctx context.Context, t *testing.T, name string) {
 	if err := os.WriteFile(filepath.Join(dir, name), png, 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// set fills in a field as a person does who types and leaves it.
-func set(id, value string) chromedp.Action {
-	return chromedp.Evaluate(fmt.Sprintf(
-		`(() => { const e = document.getElementById(%q); e.value = %q; e.dispatchEvent(new Event("change")); })()`, id,
-		value), nil)
 }
 
 // fits waits until the page is no wider than a screen of 360 pixels. Its charts follow a change of the screen a moment
@@ -148,7 +142,7 @@ func TestActivityPage_ShowsTodayAndAnyDay(t *testing.T) {
 	ctx := browser(t)
 	run(ctx, t, chromedp.Navigate(s.ActivityURL()), chromedp.WaitVisible("#today-count"))
 	says(ctx, t, "today-count", "0")
-	says(ctx, t, "connection", "Live")
+	says(ctx, t, "health", "Live")
 	run(ctx, t, chromedp.Evaluate(`window.stays = true`, nil))
 	for i := range 3 {
 		s.Place(`{"sku":"a","quantity":1,"unit_price":1250}`)
@@ -159,37 +153,40 @@ func TestActivityPage_ShowsTodayAndAnyDay(t *testing.T) {
 	if !stays {
 		t.Error("the page was loaded again")
 	}
-	says(ctx, t, "minutes", "count")   // the chart's legend
-	says(ctx, t, "connection", "Live") // control records are past
+	says(ctx, t, "chart-revenue", "£37.50") // the chart's legend
+	says(ctx, t, "health", "Live")          // control records are past
 
-	run(ctx, t, set("zone", "Europe/London"), set("date", "2010-12-01"))
-	says(ctx, t, "figures", "2010-12-01 in Europe/London")
-	says(ctx, t, "figures", "£58,960.79")
-	says(ctx, t, "figures", "136")
-	says(ctx, t, "hours", "16:00")
-	says(ctx, t, "dimensions", "Netherlands")
-	says(ctx, t, "days", "2010-11-02")
-	picture(ctx, t, "activity.png")
-	run(ctx, t, set("zone", "Pacific/Chatham"))
-	says(ctx, t, "figures", "2010-12-01 in Pacific/Chatham")
-	says(ctx, t, "figures", "23")
-	run(ctx, t, set("zone", "Mars/Olympus"))
-	says(ctx, t, "day-problem", "Mars/Olympus")
+	// Any day, in any zone, as a chart or a table. The URL says which.
+	show := func(query string) {
+		t.Helper()
+		run(ctx, t, chromedp.Navigate(s.ActivityURL()+"/?"+query))
+	}
+	show("day=2010-12-01&tz=Europe/London&show=table")
+	for _, part := range []string{"Wednesday 1 December 2010", "£58,960.79", "136", "Netherlands", "16:00"} {
+		says(ctx, t, "main", part)
+	}
+	show("view=range&from=2010-11-02&to=2010-12-01&tz=Europe/London")
+	says(ctx, t, "range-table", "Tue 2 Nov")
+	says(ctx, t, "range-table", "£58,960.79")
+	show("day=2010-12-01&tz=Pacific/Chatham")
+	says(ctx, t, "main", "Pacific/Chatham")
+	says(ctx, t, "facts", "23")
+	show("day=2010-12-01&tz=Mars/Olympus")
+	says(ctx, t, "main", "Mars/Olympus")
 
 	// On a phone in dark mode, nothing is wider than the screen.
-	run(ctx, t, set("zone", "Europe/London"),
-		emulation.SetEmulatedMedia().WithFeatures(
-			[]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
-	says(ctx, t, "figures", "Europe/London")
-	picture(ctx, t, "activity-dark.png")
-	run(ctx, t, chromedp.EmulateViewport(360, 740))
+	run(ctx, t, emulation.SetEmulatedMedia().WithFeatures(
+		[]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}),
+		chromedp.EmulateViewport(360, 740))
+	show("day=2010-12-01&tz=Europe/London")
+	says(ctx, t, "facts", "58,960.79")
 	fits(ctx, t)
 
 	// With only the keyboard: from the top to the day field, and a day typed into it.
 	var reached bool
 	run(ctx, t, chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.ActivityURL()),
 		chromedp.WaitVisible("#today-count"))
-	for range 6 {
+	for range 20 {
 		run(ctx, t, chromedp.KeyEvent("\t"), chromedp.Evaluate(`document.activeElement.id === "date"`, &reached))
 		if reached {
 			break
@@ -199,5 +196,5 @@ func TestActivityPage_ShowsTodayAndAnyDay(t *testing.T) {
 		t.Fatal("the field of the day cannot be reached with the tab key")
 	}
 	run(ctx, t, chromedp.KeyEvent("12022010"), chromedp.KeyEvent("\r"))
-	says(ctx, t, "figures", "2010-12-02 in UTC")
+	says(ctx, t, "main", "Thursday 2 December 2010")
 }

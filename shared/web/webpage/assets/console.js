@@ -231,8 +231,8 @@ export const Chip = ({ id, label, options, value, onChange, on }) =>
 export const Check = ({ id, label, value, onChange }) =>
   html`<label class="check"><input id=${id} type="checkbox" role="switch" checked=${value} onChange=${(event) => onChange(event.target.checked)} />${label}</label>`;
 
-/** Card is a part of a page with a heading. note stands at the right, foot below. */
-export const Card = ({ id, title, note, foot, span = "c12", children, className = "" }) =>
+/** Card is a part of a page with a heading. note stands at the right, foot below. In a grid, span is how many of its 12 columns it takes: c4. */
+export const Card = ({ id, title, note, foot, span = "", children, className = "" }) =>
   html`<section class=${`card ${span} ${className}`} aria-labelledby=${id && id + "-title"} id=${id}>
     ${title && html`<header><h2 id=${id && id + "-title"}>${title}</h2>${typeof note === "string" ? html`<p>${note}</p>` : note}</header>`}
     ${children}${foot && html`<footer>${foot}</footer>`}</section>`;
