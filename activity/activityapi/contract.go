@@ -93,7 +93,8 @@ var (
 		Schema: openapi.Said(openapi.String(1, 0), "", "Europe/London")}
 	until = openapi.Parameter{Name: "until", Says: "Only what happened before that local time, HH:MM on a quarter " +
 		"hour. It compares a day that goes on with another one.",
-		Schema: &openapi.Schema{Type: "string", Pattern: `^([01][0-9]|2[0-3]):(00|15|30|45)$`, Examples: []any{"14:15"}}}
+		Schema: &openapi.Schema{Type: "string", Pattern: `^([01][0-9]|2[0-3]):(00|15|30|45)$`,
+			Examples: []any{"14:15"}}}
 	from = openapi.Parameter{Name: "from", Says: "The first day.", Required: true, Schema: date}
 	to   = openapi.Parameter{Name: "to", Says: "The last day, included; at most 400 days.", Required: true,
 		Schema: date}

@@ -34,7 +34,7 @@ func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 			days + "/" + c.today:    `"tz":"` + c.zone + `","count":1,`,
 			days + "?from=" + c.today + "&to=" + c.today: `"tz":"` + c.zone + `","from":"` + c.today + `","to":"` +
 				c.today + `","days":[{"day":"` + c.today + `","count":1,`,
-			"/": `<h2 id="today-title">Today <small>` + c.today + ` ` + c.zone + `</small></h2>`,
+			"/": `<h1>Today, ` + c.today + `</h1><p>` + c.zone + `</p>`,
 		} {
 			if got := s.get(path); !strings.Contains(got, want) {
 				t.Errorf("%s in %s: %.600s\nwant %s", path, c.zone, got, want)
@@ -52,7 +52,7 @@ func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 	}
 	s := newServer(t)
 	if script := s.get("/assets/page.js"); strings.Contains(script, "tz=UTC") ||
-		!strings.Contains(script, `base + "/live"`) {
+		!strings.Contains(script, `${base}/live`) {
 		t.Error("the page's script asks for today in a zone of its own")
 	}
 }

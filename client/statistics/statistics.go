@@ -116,6 +116,9 @@ type ActivityBody struct {
 	// Examples: ["country"]
 	Dimensions []string `json:"dimensions"`
 
+	// LagByPartition How many messages of each partition wait to be counted. Left out until Kafka has said how many there are.
+	LagByPartition map[string]int64 `json:"lag_by_partition,omitempty,omitzero"`
+
 	// Late Messages that may have been counted and forgotten, and wait for an operator.
 	Late int64 `json:"late"`
 
@@ -1029,6 +1032,9 @@ type GetOrderCreatedDayParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
+	// Until Only what happened before that local time, HH:MM on a quarter hour. It compares a day that goes on with another one.
+	Until string `form:"until,omitempty" json:"until,omitempty,omitzero"`
+
 	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
@@ -1067,6 +1073,9 @@ type ListDaysParamsBy string
 type GetDayParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
+
+	// Until Only what happened before that local time, HH:MM on a quarter hour. It compares a day that goes on with another one.
+	Until string `form:"until,omitempty" json:"until,omitempty,omitzero"`
 
 	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
@@ -1236,6 +1245,7 @@ func (c *Client) ListOrderCreatedDays(ctx context.Context, params ListOrderCreat
 func (c *Client) GetOrderCreatedDay(ctx context.Context, day string, params GetOrderCreatedDayParams) (client.Answer[OrderCreatedDay], error) {
 	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/ORDER_CREATED/days/%s", day)
 	r.Query("tz", params.Tz)
+	r.Query("until", params.Until)
 	r.Header("If-None-Match", params.IfNoneMatch)
 	return client.Do[OrderCreatedDay](ctx, c.Client, r)
 }
@@ -1269,6 +1279,7 @@ func (c *Client) ListDays(ctx context.Context, activity string, params ListDaysP
 func (c *Client) GetDay(ctx context.Context, activity string, day string, params GetDayParams) (client.Answer[Day], error) {
 	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/%s/days/%s", activity, day)
 	r.Query("tz", params.Tz)
+	r.Query("until", params.Until)
 	r.Header("If-None-Match", params.IfNoneMatch)
 	return client.Do[Day](ctx, c.Client, r)
 }

@@ -118,6 +118,13 @@ func picture(ctx context.Context, t *testing.T, name string) {
 	}
 }
 
+// set fills in a field as a person does who types and leaves it.
+func set(id, value string) chromedp.Action {
+	return chromedp.Evaluate(fmt.Sprintf(
+		`(() => { const e = document.getElementById(%q); e.value = %q; e.dispatchEvent(new Event("change")); })()`, id,
+		value), nil)
+}
+
 // fits waits until the page is no wider than a screen of 360 pixels. Its charts follow a change of the screen a moment
 // later.
 func fits(ctx context.Context, t *testing.T) {

@@ -86,7 +86,7 @@ const ChartCard = ({ id, figure, activity, days, live, nowMinute, from, end, siz
     <div class="body">
       <ul class="legend">${words.map((word, d) => html`<li key=${word}><span class=${"key " + keys[d]}></span>${word} <b>${readout(d)}</b></li>`)}${at !== null && html`<li class="at">${labels[first + at]}</li>`}</ul>
       ${table
-        ? html`<div class="scroll tall" tabindex="0" role="region" aria-label=${title}><table><caption class="sr">${title}</caption><thead><tr><th scope="col">${titleOf(unit)}</th>${words.map((word) => html`<th scope="col" class="num">${word}</th>`)}</tr></thead>
+        ? html`<div class="scroll tall" tabindex="0" role="region" aria-label=${title + ", as a table"}><table><caption class="sr">${title}</caption><thead><tr><th scope="col">${titleOf(unit)}</th>${words.map((word) => html`<th scope="col" class="num">${word}</th>`)}</tr></thead>
           <tbody>${cut(labels).map((label, i) => html`<tr key=${label}><th scope="row">${byMinute ? label : html`<a href=${change({ zoom: `${label}-${hhmm(from + (first + i + 1) * size)}` })}>${label}</a>`}</th>
             ${words.map((_, d) => html`<td class="num">${ahead(d, first + i) ? "–" : figure.write(all[d][first + i])}${d === 0 && first + i === running ? html` <span class="muted">so far</span>` : ""}</td>`)}</tr>`)}</tbody></table></div>`
         : html`<${Plot} says=${says} labels=${cut(labels)} ticks=${cut(ticks)} edges=${!byMinute || undefined} format=${figure.axis} least=${figure.currency ? 100 : 4} part=${running >= 0 ? running - first : undefined}
@@ -103,13 +103,13 @@ const Dimension = ({ name, rows, activity, figures, currency, span }) => {
   const has = (figure) => rows.some((row) => figure.of(row) !== undefined);
   const amount = figures.find((f) => f.currency && f.adds && has(f)) ?? figures.find((f) => f.adds && !f.currency && f.id !== "count" && has(f)) ?? figures.find((f) => f.id === "count");
   const count = figures.find((f) => f.id === "count");
-  const list = rows.filter((row) => !row.rest).sort((a, b) => (amount.of(b) ?? 0) - (amount.of(a) ?? 0)), rest = rows.find((row) => row.rest);
+  const list = rows.filter((row) => !row.rest && (!amount.currency || amount.of(row) > 0)).sort((a, b) => (amount.of(b) ?? 0) - (amount.of(a) ?? 0)), rest = rows.find((row) => row.rest);
   const total = rows.reduce((sum, row) => sum + (amount.of(row) ?? 0), 0), most = amount.currency ? total : amount.of(list[0]) ?? 0;
   const second = amount === count ? null : count;
-  const shown = all ? list : list.slice(0, 8);
+  const shown = all ? list : list.slice(0, 9);
   const title = names[name] ?? titleOf(name);
   return html`<${Card} id=${"by-" + name} title=${title} span=${span} note=${[second?.title, amount.title].filter(Boolean).join(", ").toLowerCase()}
-      foot=${(list.length > 8 || rest) && html`<button class="link" type="button" aria-expanded=${String(all)} onClick=${() => setAll(!all)}>${all ? "The first 8" : `All ${number(list.length)}${rest ? " that are told apart" : ""}`}</button>`}>
+      foot=${(list.length > 9 || rest) && html`<button class="link" type="button" aria-expanded=${String(all)} onClick=${() => setAll(!all)}>${all ? "The first 9" : `All ${number(list.length)}${rest ? " that are told apart" : ""}`}</button>`}>
     ${list.length === 0 ? html`<${Blank} icon="inbox" title="Nothing yet">It appears here by itself.<//>` : html`<div class=${"body" + (all ? " scroll tall" : "")} tabindex=${all ? "0" : undefined}><ol class="rank">${shown.map((row) => html`<li key=${row.value} style=${{ "--w": (most ? Math.max(0.5, 100 * (amount.of(row) ?? 0) / most) : 0) + "%" }}>
       <span class="what" title=${row.value || "not given"}>${row.value || html`<span class="muted">not given</span>`}</span>${second && html`<span class="qty">${second.write(second.of(row))}<span class="sr"> ${second.title.toLowerCase()}, </span></span>`}<span class="amt">${amount.write(amount.of(row))}</span></li>`)}
       ${all && rest && html`<li style=${{ "--w": "0%" }}><span class="what muted">all others</span>${second && html`<span class="qty">${second.write(second.of(rest))}</span>`}<span class="amt">${amount.write(amount.of(rest))}</span></li>`}</ol></div>`}<//>`;
@@ -138,7 +138,7 @@ const Facts = ({ day, cancelled, activity, currencies, zone, span, net }) => {
   }
   if (day.first) rows.push(["First and last", `${clock(day.first, zone)} to ${clock(day.last, zone)}`, ""]);
   return html`<${Card} id="facts" title="Every figure" span=${span} note=${day.final ? "final" : "so far"}>
-    <div class="scroll"><table><caption class="sr">Every figure</caption><tbody>${rows.map(([what, value, note]) => html`<tr key=${what}><th scope="row">${what}</th><td class="num"><span class="strong">${value}</span>${note && html`<br /><span class="muted">${note}</span>`}</td></tr>`)}</tbody></table></div><//>`;
+    <div class="scroll"><table><caption class="sr">Every figure</caption><tbody>${rows.map(([what, value, note]) => html`<tr key=${what}><th scope="row">${what}</th><td class="num">${note && html`<span class="muted">${note}</span>  `}<span class="strong nowrap">${value}</span></td></tr>`)}</tbody></table></div><//>`;
 };
 
 /** Day is the page of one day. live is today as the stream tells it: { figures, minutes }, or nothing before it has told. */
@@ -211,8 +211,8 @@ export const Day = ({ activity, activities, base, query, zone, ownZone, orders, 
       </span>
     <//>
     ${list.length === 0
-      ? html`<${Card}>${day.data ? html`<${Blank} icon="inbox" title="Nothing was counted yet">The first ${nounOf(activity)[0]} appears here by itself.<//>` : html`<${Loading} />`}<//>`
-      : html`<div class="tiles five">${tiles.map((figure, i) => {
+      ? html`<div class="stack">${isToday && html`<div class="tiles"><${Tile} hero name=${titleOf(activity)} value=${html`<${Digits} id="today-count" n=${figures?.count} />`} /></div>`}<${Card}>${day.data ? html`<${Blank} icon="inbox" title="Nothing was counted yet">The first ${nounOf(activity)[0]} appears here by itself.<//>` : html`<${Loading} />`}<//></div>`
+      : html`<div class=${"tiles" + (tiles.length === 5 ? " five" : "")}>${tiles.map((figure, i) => {
         const value = figure.of(data);
         return html`<${Tile} key=${figure.id} hero=${i === 0} name=${figure.title} value=${figure.id === "count" && isToday ? html`<${Digits} id="today-count" n=${value} />` : figure.write(value)}>
           ${i === 0 && net ? html`<p class="n">${figure.write(value - net)} net of ${counted(cancelled.count, opposite)}</p>` : ""}

@@ -46,7 +46,7 @@ const healthOf = (figures, lost, zone, sizes, now) => {
   if (!figures) return { tone: "", word: "Asking…", facts: [["Zone", zone, true]] };
   if (lag === undefined) return { tone: "act", word: "Kafka has not answered", facts };
   if (lag > 0) return { tone: "watch", word: "Live, catching up", live: true, facts };
-  return { tone: waiting ? "act" : "good", word: "Live", live: true, facts };
+  return waiting ? { tone: "act", word: `Live, ${number(waiting)} to decide`, facts } : { tone: "good", word: "Live", live: true, facts };
 };
 
 const App = () => {

@@ -118,7 +118,7 @@ export const Range = ({ activity, activities, base, query, zone, ownZone, orders
             onHover=${setAt} onZoom=${zoom} onPick=${(i) => { go(hrefOf(rows[i])); scrollTo(0, 0); }} />
         </div><//>
       <${Card} id="range-table" title=${`Figures by ${by}`} note=${html`<button class="btn" type="button" onClick=${download}><${Icon} name="download" />Download CSV</button>`}>
-        <div class="scroll" tabindex="0" role="region" aria-label=${`Figures by ${by}`}><table class="rows" role="table"><caption class="sr">Figures by ${by}</caption>
+        <div class="scroll" tabindex="0" role="region" aria-label=${`Figures by ${by}, as a table`}><table class="rows" role="table"><caption class="sr">Figures by ${by}</caption>
           <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">${by[0].toUpperCase() + by.slice(1)}</th>${columns.slice(1).map((f) => html`<th role="columnheader" scope="col" class="num">${f.title}</th>`)}<th role="columnheader" scope="col" class="num">${main.title}</th>
             ${nets && main.currency && html`<th role="columnheader" scope="col" class="num">Cancelled</th><th role="columnheader" scope="col" class="num">Net</th>`}</tr></thead>
           <tbody role="rowgroup">${rows.map((row, i) => [row, i]).reverse().map(([row, i]) => html`<tr role="row" key=${row[by]}>

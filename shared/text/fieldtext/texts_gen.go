@@ -29,6 +29,7 @@ var texts = map[string]Text{
 	"ordertally/activity/activityapi.WholeMessage.Value":         {"The record's value in base64; null for a tombstone, and for a record that was too large to be kept (see record_bytes).", ""},
 	"ordertally/activity/activityapi.activityBody.Conflicts":     {"Messages whose id another message had; an operator decides about them.", ""},
 	"ordertally/activity/activityapi.activityBody.Dimensions":    {"What its figures are told apart by.", "country"},
+	"ordertally/activity/activityapi.activityBody.Lag":           {"How many messages of each partition wait to be counted. Left out until Kafka has said how many there are.", ""},
 	"ordertally/activity/activityapi.activityBody.Late":          {"Messages that may have been counted and forgotten, and wait for an operator.", ""},
 	"ordertally/activity/activityapi.activityBody.Measures":      {"The names of its figures.", "customers,items,revenue,units"},
 	"ordertally/activity/activityapi.activityBody.Name":          {"Its name in paths.", "ORDER_CREATED"},

@@ -43,7 +43,8 @@ const line = (u, values) => {
       return;
     }
     const x = u.valToPos(i + 0.5, "x", true), y = u.valToPos(value, "y", true);
-    open ? path.lineTo(x, y) : path.moveTo(x, y);
+    if (!open) path.moveTo(x - 1, y); // one value alone is seen too
+    path.lineTo(x, y);
     open = true;
   });
   return path;

@@ -252,7 +252,7 @@ export const Group = ({ title, count, word, since, error, advice, children }) =>
 
 /** Blank fills a place that has nothing to show: an icon, a title, why, and one way on. */
 export const Blank = ({ icon, title, children, tools }) =>
-  html`<div class="blank"><${Icon} name=${icon} /><h3>${title}</h3><p>${children}</p>${tools && html`<div class="tools">${tools}</div>`}</div>`;
+  html`<div class="blank"><${Icon} name=${icon} /><p class="title">${title}</p><p>${children}</p>${tools && html`<div class="tools">${tools}</div>`}</div>`;
 
 /** Loading is shown while an answer is awaited. Nothing is seen of it in the first 300 ms. */
 export const Loading = ({ lines = [38, 72, 100, 92, 64] }) =>

@@ -58,7 +58,13 @@ export const symbolOf = (currency) => {
 const times = new Map();
 const timeFormat = (options) => {
   const key = JSON.stringify(options);
-  if (!times.has(key)) times.set(key, new Intl.DateTimeFormat(locale, options));
+  if (!times.has(key)) {
+    try {
+      times.set(key, new Intl.DateTimeFormat(locale, options));
+    } catch { // no zone that the browser knows; the service says so
+      times.set(key, new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }));
+    }
+  }
   return times.get(key);
 };
 const instant = (t) => t instanceof Date ? t : new Date(t);
