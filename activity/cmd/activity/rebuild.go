@@ -14,7 +14,6 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/client"
-	"ordertally/client/access"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
 	"ordertally/shared/text/output"
@@ -37,11 +36,8 @@ type rebuildCmd struct {
 	Reason string
 	// Time zone of the days that are compared. Default: that of the service.
 	TZ string `name:"tz" placeholder:"ZONE"`
-	// URL of the activity service.
-	Target string `default:"http://127.0.0.1:8090"`
-	access.Flags
-	// Output format: table or json.
-	Output string `default:"table" enum:"table,json" short:"o"`
+	running
+	output.Form
 	// Of a new file: a backup or a database file that it begins with, and reads on from.
 	Base string `placeholder:"FILE"`
 	// Of a new file: a backup or a database file to compare its days with.
@@ -91,8 +87,8 @@ func (c *rebuildCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read the service's answer (see --target): %w", err)
 	}
-	if c.Output == "json" {
-		return write(out, strings.TrimRight(string(text), "\n")+"\n")
+	if c.Output != "table" {
+		return c.Write(out, text, nil)
 	}
 	var told rebuildAnswer
 	if err := json.Unmarshal(text, &told); err != nil {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"ordertally/client"
-	"ordertally/client/access"
 	"ordertally/client/orders"
 	"ordertally/order/retail"
 	"ordertally/shared/settings"
@@ -20,9 +19,7 @@ import (
 type importCmd struct {
 	// CSV files in the layout of the Online Retail data set.
 	Files []string `arg:"" name:"file"`
-	access.Flags
-	// URL of the order service.
-	Target string `default:"http://127.0.0.1:8080"`
+	running
 	// CSV file to list rejects in. It is readable by you alone, and replaced if it exists. - is standard output.
 	// Without it, rejects are only counted.
 	Rejects string `placeholder:"FILE"`

@@ -25,7 +25,7 @@ func day(name string) string {
 }
 
 func command(target string, files ...string) *importCmd {
-	return &importCmd{Files: files, Target: target, Concurrency: 4, RetryFor: 10 * time.Second}
+	return &importCmd{Files: files, running: running{Target: target}, Concurrency: 4, RetryFor: 10 * time.Second}
 }
 
 func TestImport_WritesOneLineAndTheRejects(t *testing.T) {

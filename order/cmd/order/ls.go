@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"ordertally/client/orders"
@@ -68,7 +67,7 @@ func (m moment) String() string {
 // Run writes the list to standard output. Off a table, where the next page begins goes to standard error.
 func (c *lsCmd) Run(ctx context.Context) error {
 	return c.Watch.Run(ctx, safetext.Stdout(), func(ctx context.Context, out io.Writer) error {
-		return c.run(ctx, out, os.Stderr)
+		return c.run(ctx, out, c.Notes())
 	})
 }
 

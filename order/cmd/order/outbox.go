@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 
 	"github.com/go-json-experiment/json"
 
@@ -84,7 +83,7 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	list := output.List[orders.WaitingMessage]{Answer: page.Raw, Member: "waiting", Rows: page.Value.Waiting,
-		Columns: waitingColumns, Next: page.Value.NextCursor, More: "more: --waiting --cursor ", Notes: os.Stderr}
+		Columns: waitingColumns, Next: page.Value.NextCursor, More: "more: --waiting --cursor ", Notes: c.Notes()}
 	for _, sequence := range page.Value.Corrupt {
 		list.Below = append(list.Below, fmt.Sprintf("damaged: sequence %d: stop the service and run order check",
 			sequence))

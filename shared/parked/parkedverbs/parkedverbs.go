@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
@@ -110,7 +109,7 @@ func (c *Ls[R]) Print(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	list := List{Member: "parked", Columns: ledger.Columns, Program: ledger.Program, More: "more: --cursor "}
-	return list.Print(out, os.Stderr, c.Output, answer)
+	return list.Print(out, c.Notes(), c.Output, answer)
 }
 
 // Show shows one message.

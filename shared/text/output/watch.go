@@ -56,6 +56,15 @@ func (w *Watch) Run(ctx context.Context, out io.Writer, show func(context.Contex
 	}
 }
 
+// Notes returns where to write where the next page begins: to standard error, once. A list that is shown again and
+// again does not repeat it.
+func (w *Watch) Notes() io.Writer {
+	if w.Watch {
+		return io.Discard
+	}
+	return os.Stderr
+}
+
 // page takes one answer. It counts as the terminal that it will be drawn on.
 type page struct {
 	bytes.Buffer
