@@ -44,7 +44,7 @@ func browser(t *testing.T) context.Context {
 	// it does not know the newest events
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute) // pictures of all states take more than two
 	t.Cleanup(cancel)
 	var mu sync.Mutex
 	var complaints []string

@@ -138,7 +138,7 @@ const Facts = ({ day, cancelled, activity, currencies, zone, span, net }) => {
   }
   if (day.first) rows.push(["First and last", `${clock(day.first, zone)} to ${clock(day.last, zone)}`, ""]);
   return html`<${Card} id="facts" title="Every figure" span=${span} note=${day.final ? "final" : "so far"}>
-    <div class="scroll"><table><caption class="sr">Every figure</caption><tbody>${rows.map(([what, value, note]) => html`<tr key=${what}><th scope="row">${what}</th><td class="num">${note && html`<span class="muted">${note}</span>  `}<span class="strong nowrap">${value}</span></td></tr>`)}</tbody></table></div><//>`;
+    <div class="scroll"><table><caption class="sr">Every figure</caption><tbody>${rows.map(([what, value, note]) => html`<tr key=${what}><th scope="row">${what}</th><td class="num">${note && html`<span class="muted">${note}</span> `}<span class="strong nowrap lead-gap">${value}</span></td></tr>`)}</tbody></table></div><//>`;
 };
 
 /** Day is the page of one day. live is today as the stream tells it: { figures, minutes }, or nothing before it has told. */

@@ -104,7 +104,7 @@ export const Range = ({ activity, activities, base, query, zone, ownZone, orders
       <div class="tiles">${shown.map((f, i) => {
         const [value, was] = tile(f);
         return [html`<${Tile} key=${f.id} hero=${i === 0} name=${i === 0 ? withNet(f) : f.title} value=${f.write(value)}>${was ? html`<dl class="vs long"><div><dt>vs ${before.called}</dt><dd><${Delta} now=${value} was=${was} /><span class="was">${f.write(was)}</span></dd></div></dl>` : ""}<//>`,
-          i === 0 && nets && main.currency ? html`<${Tile} key="cancelled" name="Cancelled" value=${off0 ? money(currency, -off0) : money(currency, 0)} note=${gross0 ? `${percent(off0 / gross0)} of ${main.title.toLowerCase()}, ${plural(totalOf({ adds: true, of: (a) => a?.count }, offRows), "cancellation")}` : ""} />` : null];
+          i === 0 && nets && main.currency ? html`<${Tile} key="cancelled" name="Cancelled" value=${off0 ? money(currency, -off0) : money(currency, 0)} note=${!off0 ? "none" : gross0 ? `${percent(off0 / gross0)} of ${main.title.toLowerCase()}, ${plural(totalOf({ adds: true, of: (a) => a?.count }, offRows), "cancellation")}` : ""} />` : null];
       })}</div>
       <${Card} id="range-chart" title=${`${figure.title} by ${by}`} note=${html`<${Segment} label="Figure" value=${figure.id} options=${list.filter((f) => f.adds).slice(0, 4).map((f) => [f.id, f.title])} onChange=${(v) => go(change({ fig: v === list[0].id ? undefined : v }), { replace: true })} />`}>
         <div class="body">

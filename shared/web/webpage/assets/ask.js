@@ -109,7 +109,8 @@ const read = async (body, take) => {
   }
 };
 
-/** events follows a stream until stop is called, which it returns. lost is called whenever the stream has ended; another try follows.
+/** events follows a stream until stop is called, which it returns. lost is called whenever the stream has ended; another try follows,
+ *  unless the service refuses what is asked for.
  *  EventSource cannot send a credential, so the stream is read here. */
 export const events = (path, names, take, lost = () => {}) => {
   const stopped = new AbortController();
@@ -119,6 +120,7 @@ export const events = (path, names, take, lost = () => {}) => {
       try {
         const headers = { Accept: "text/event-stream", ...(lastID && { "Last-Event-ID": lastID }) };
         const response = await request(path, { headers, cache: "no-store", signal: stopped.signal });
+        if ([400, 404, 422].includes(response.status)) return; // it would be refused again
         if (response.ok) {
           await read(response.body, (event) => {
             pause = 500;
