@@ -80,7 +80,7 @@ export const Keys = () => {
   }
   return html`<div class="head"><div><h1>Keys</h1><p>Who may do what. A key is shown only when it is made.</p></div>${keys.length > 0 && html`<div class="tools"><button class="btn main" type="button" id="new" onClick=${() => make(true)}><${Icon} name="key" />New key…</button></div>`}</div>
     ${failure && html`<section class="verdict decide" role="alert"><span class="face"><${Icon} name="alert" /></span><div><h2>The key was not revoked</h2><p>${failure.message}</p></div></section>`}
-    <${Card} id="keys" title=${keys.length ? plural(keys.filter((key) => key.state === "active").length, "active key") : ""}>${inside}<//>
+    <${Card} id="keys" title=${keys.length ? plural(keys.filter((key) => key.state === "active").length, "active key") : "API keys"}>${inside}<//>
     ${making && html`<${NewKey} close=${() => make(false)} made=${(key) => { make(false); setMade(key); again(); }} />`}
     ${made && html`<${Secret} made=${made} close=${() => setMade(null)} />`}`;
 };

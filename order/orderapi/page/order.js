@@ -128,7 +128,7 @@ export const OneOrder = ({ id, now }) => {
   if (!order.data) {
     const inside = order.problem?.status === 404 ? html`<${Blank} icon="search" title="No order has this id" tools=${html`<a class="btn" href="/">Show all orders</a>`}>An id is matched whole: <code>${id}</code><//>`
       : order.problem ? html`<${Failed} problem=${order.problem} what="the order" again=${order.again} />` : html`<${Loading} />`;
-    return html`<div class="head"><div>${crumb}<h1>Order</h1></div></div><section class="card">${inside}</section>`;
+    return html`<div class="head"><div>${crumb}<h1>Order</h1></div></div><section class="card"><h2 class="sr">What was found</h2>${inside}</section>`;
   }
   const o = order.data, [m, m2] = messages, cancelled = o.status === "cancelled";
   const cancel = async () => {

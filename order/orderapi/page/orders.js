@@ -151,9 +151,9 @@ const List = ({ query }) => {
       ${(list.more || pages > 1) && html`<div class="more keep-scroll"><span>${plural(orders.length, "order")}${list.more ? ", and more" : ", all there are"}</span>${list.more && html`<a class="btn" id="more" href=${change({ pages: list.asked + 1 })}>Show more</a>`}</div>`}`;
   }
   return html`<section class="card" aria-labelledby="list-title">
-    ${orders?.length > 0 && html`<header><h2 id="list-title"><span>${list.more ? `The newest ${number(orders.length)}` : plural(orders.length, "order")}</span> <span class="muted small">${totalOf(orders)}</span></h2>
+    ${orders?.length > 0 ? html`<header><h2 id="list-title"><span>${list.more ? `The newest ${number(orders.length)}` : plural(orders.length, "order")}</span> <span class="muted small">${totalOf(orders)}</span></h2>
       ${problem ? html`<p class="bad" role="status">${problem.message} Orders of ${when(list.at)} are shown.</p>` : pages === 1 && !query.placed_to && html`<p><span class="dot good" aria-hidden="true"></span> New orders appear here</p>`}
-      <button class="btn only-wide" type="button" onClick=${() => save(`orders-${dateOf(Date.now())}.csv`, "text/csv", csvOf(orders))}><${Icon} name="download" />CSV</button></header>`}
+      <button class="btn only-wide" type="button" onClick=${() => save(`orders-${dateOf(Date.now())}.csv`, "text/csv", csvOf(orders))}><${Icon} name="download" />CSV</button></header>` : html`<h2 class="sr" id="list-title">The list</h2>`}
     ${list.corrupt > 0 && html`<p class="body bad">${plural(list.corrupt, "order")} could not be read: the records are damaged. See <code>order check</code>.</p>`}
     ${inside}</section>`;
 };
@@ -189,10 +189,10 @@ const Found = ({ text }) => {
     }, (problem) => { if (problem.name !== "AbortError") set({ problem }); });
     return () => stopped.abort();
   }, [text, turn]);
-  if (found.problem) return html`<section class="card"><${Failed} problem=${found.problem} what="what was found" again=${() => setTurn(turn + 1)} /></section>`;
+  if (found.problem) return html`<section class="card"><h2 class="sr">What was found</h2><${Failed} problem=${found.problem} what="what was found" again=${() => setTurn(turn + 1)} /></section>`;
   if (!found.byReference) return html`<section class="card"><${Loading} /></section>`;
   if (!found.byReference.orders.length) {
-    return html`<section class="card" id="nothing"><${Blank} icon="search" title=${`No order matches “${text}”`} tools=${html`<a class="btn" href="/">Show all orders</a>`}>An id, a reference and a customer are matched whole, and as they are written.<//></section>`;
+    return html`<section class="card" id="nothing"><h2 class="sr">What was found</h2><${Blank} icon="search" title=${`No order matches “${text}”`} tools=${html`<a class="btn" href="/">Show all orders</a>`}>An id, a reference and a customer are matched whole, and as they are written.<//></section>`;
   }
   return [["reference", "Reference", found.byReference], ["customer_id", "Customer", found.byCustomer]].map(([name, label, { orders, next_cursor }]) => html`
     <${Card} key=${name} id=${"by-" + name} title=${`${label} ${text}`} note=${plural(orders.length, "order") + (next_cursor ? ", and more" : "")} foot=${next_cursor && html`<a href=${to({ [name]: text }, "/")}>All of them</a>`}><${OrderTable} orders=${orders} caption=${`Orders of ${label.toLowerCase()} ${text}`} /><//>`);

@@ -264,9 +264,9 @@ export const Outbox = ({ report, now, refused, allow }) => {
   const history = useAsk(refused ? null : "/v1/history", 10);
   const head = html`<div class="head"><div><h1>Outbox</h1><p>From the order file to Kafka. Now, and over the last hour. Times in ${zone}.</p></div></div>`;
   if (refused) {
-    return html`${head}<section class="card"><${Blank} icon="lock" title="Your key may not see the outbox" tools=${html`<button class="btn" type="button" onClick=${async () => { forgetKey(); await askForKey("Enter a key with the scope ops:read."); allow(); }}>Use another key</button>`}>The outbox needs the scope <code>ops:read</code>: ask who made the key.<//></section>`;
+    return html`${head}<section class="card"><h2 class="sr">No right</h2><${Blank} icon="lock" title="Your key may not see the outbox" tools=${html`<button class="btn" type="button" onClick=${async () => { forgetKey(); await askForKey("Enter a key with the scope ops:read."); allow(); }}>Use another key</button>`}>The outbox needs the scope <code>ops:read</code>: ask who made the key.<//></section>`;
   }
-  if (!report.data) return html`${head}<section class="card">${report.problem ? html`<${Failed} problem=${report.problem} what="the outbox" again=${report.again} />` : html`<${Loading} />`}</section>`;
+  if (!report.data) return html`${head}<section class="card"><h2 class="sr">The state of the outbox</h2>${report.problem ? html`<${Failed} problem=${report.problem} what="the outbox" again=${report.again} />` : html`<${Loading} />`}</section>`;
   const data = report.data, { relay, backlog, parked, waiting } = data, oldest = age(data.oldest_unpublished_at, now);
   const stale = report.problem && html`<p class="bad" role="status">${report.problem.message} Figures of ${when(report.at)} are shown.</p>`;
   const verdict = verdictOf(data, now), down = relay.state === "down" || relay.state === "fenced", old = oldest > 10;
