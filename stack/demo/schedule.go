@@ -138,6 +138,19 @@ func (s *schedule) again(n int, at time.Time) order {
 	return order{at, dress(from.draft, at, at.UTC().Format("2006-01-02T15:04:05.000Z"))}
 }
 
+// busyHour returns the orders of the busiest hour as those of the hour before now, as far as it is of the same day.
+func (s *schedule) busyHour(now time.Time) (list []order) {
+	year, month, date := now.In(s.zone).Date()
+	midnight := time.Date(year, month, date, 0, 0, 0, 0, s.zone)
+	for n, from := range s.busy {
+		at := now.Add(from.since%time.Hour - time.Hour).Truncate(time.Millisecond)
+		if at.After(midnight) {
+			list = append(list, s.again(n, at))
+		}
+	}
+	return list
+}
+
 // dress returns a real order as one of the demo's.
 func dress(draft orders.OrderDraft, at time.Time, reference string) orders.OrderDraft {
 	draft.Source, draft.Reference, draft.PlacedAt = Source, reference, at.UTC()

@@ -85,6 +85,22 @@ func (s *Shop) CatchUp(ctx context.Context) (placed int, err error) {
 	year, month, date := now.In(s.schedule.zone).Date()
 	first := time.Date(year, month, date-daysBack, 0, 0, -1, 0, s.schedule.zone)
 	due := s.schedule.between(first, now)
+	placed, err = s.placeAll(ctx, due)
+	if err == nil && placed == len(due) && len(s.schedule.between(now.Add(-time.Hour), now)) == 0 {
+		// The first look is at an hour without orders, as at night. Today is not to begin with nothing.
+		var more int
+		more, err = s.placeAll(ctx, s.schedule.busyHour(now))
+		placed += more
+	}
+	if err != nil {
+		return placed, fmt.Errorf("place the demo orders: %w", err)
+	}
+	s.until = now
+	return placed, nil
+}
+
+// placeAll places orders, several at once. It returns how many were not placed before.
+func (s *Shop) placeAll(ctx context.Context, due []order) (placed int, err error) {
 	ids := make([]string, len(due))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
@@ -100,11 +116,7 @@ func (s *Shop) CatchUp(ctx context.Context) (placed int, err error) {
 			placed++
 		}
 	}
-	if err != nil {
-		return placed, fmt.Errorf("place the demo orders: %w", err)
-	}
-	s.until = now
-	return placed, nil
+	return placed, err
 }
 
 // GoOn places orders until ctx ends, each at its time, and cancels a few of them. Call it after CatchUp. What fails is

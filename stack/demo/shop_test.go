@@ -149,6 +149,23 @@ func TestShop_IsNeverSilentForAMinute(t *testing.T) {
 	})
 }
 
+// TestShop_TodayDoesNotBeginWithNothing, not even at four in the night. A second start adds nothing.
+func TestShop_TodayDoesNotBeginWithNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		<-time.After(4 * time.Hour)
+		till := &till{}
+		for range 2 {
+			if _, err := open(t, till, time.UTC).CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(10 * time.Minute)
+		}
+		if n := till.byDay(time.UTC)["2000-01-01"]; n != 22 {
+			t.Errorf("today has %d orders, want the 22 of the busiest hour", n)
+		}
+	})
+}
+
 // TestShop_SleepsWithTheMachine: a machine that slept for six hours has the orders of the day to make up for, not an
 // order for each half minute.
 func TestShop_SleepsWithTheMachine(t *testing.T) {
