@@ -297,7 +297,7 @@ func TestRestore_PassesOverWhatIsNoMessageOfTheLineage(t *testing.T) {
 	said = restored(t, l.data, l.address, "--from-topic", "--lineage", lineage)
 	if !strings.Contains(said, "40 orders, 8 cancellations") ||
 		strings.Count(said, "not a message of this lineage") != 3 ||
-		!strings.Contains(said, "1 records of other programs") {
+		!strings.Contains(said, "1 record of other programs") {
 		t.Error(said)
 	}
 	l.goesOn(load)
