@@ -265,6 +265,7 @@ func TestConsoles(t *testing.T) {
 	}
 	t.Run("the first figures come soon", func(t *testing.T) { soon(ctx, t, c) })
 	t.Run("a message is found by keyboard", func(t *testing.T) { byKeyboard(ctx, t, c) })
+	t.Run("a group is discarded", func(t *testing.T) { discards(ctx, t, c) })
 	mu.Lock()
 	defer mu.Unlock()
 	if len(foreign) > 0 {
@@ -346,4 +347,18 @@ func look(ctx context.Context, t *testing.T, name string, width int64, theme, di
 		0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// discards gives up the three impossible messages with one decision. It needs a reason, and their number typed.
+func discards(ctx context.Context, t *testing.T, c *consoles) {
+	run(ctx, t, show(1280, "light"), chromedp.Navigate(c.stack.ActivityURL()+"/?view=counting"))
+	await(ctx, t, "both groups are shown", groups)
+	run(ctx, t, pressed("Discard"), chromedp.WaitVisible("#confirm"))
+	says(ctx, t, "question", "Discard 3 messages for ever?")
+	await(ctx, t, "nothing can be pressed yet", `document.getElementById("yes").disabled`)
+	run(ctx, t, chromedp.SendKeys("#reason", "a test"), chromedp.SendKeys("#count", "3"))
+	await(ctx, t, "it can be pressed", `!document.getElementById("yes").disabled`)
+	run(ctx, t, chromedp.Click("#yes"))
+	says(ctx, t, "toasts", "3 messages were discarded.")
+	says(ctx, t, "waiting", "1 message, 1 kind of failure")
 }

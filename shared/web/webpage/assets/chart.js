@@ -227,7 +227,8 @@ export const Plot = ({ height = 240, low, says, ...chart }) => {
       const width = place.current?.clientWidth;
       if (plot.current && width) plot.current.setSize({ width, height });
     });
-    library().then((uPlot) => {
+    const shown = new Promise((resolve) => setTimeout(resolve)); // the figures first
+    shown.then(library).then((uPlot) => {
       if (gone) return;
       const grid = { stroke: () => palette().line, width: 1 };
       plot.current = new uPlot({
