@@ -395,7 +395,7 @@ func TestAsOf_SaysWhatWaits(t *testing.T) {
 func TestActivities_AreListed(t *testing.T) {
 	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders",`+
 		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0,`+
-		`"conflicts":0}]}`; got != want {
+		`"conflicts":0,"lag_by_partition":{"0":0,"1":0}}]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -465,7 +465,7 @@ func TestAPI_RefusesBadRequests(t *testing.T) {
 func TestAPI_AllowsTheMethodsOfEachRoute(t *testing.T) {
 	s := newServer(t)
 	for _, target := range []string{"/v1/activities", days + "/today", days + "/today/minutes", messages + "m",
-		days + "?from=2010-12-01&to=2010-12-01", "/", "/assets/page.css"} {
+		days + "?from=2010-12-01&to=2010-12-01", "/", "/assets/page.js"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			response := s.do(method, target)
 			want := http.StatusMethodNotAllowed
