@@ -16,7 +16,7 @@ type state struct {
 }
 
 // states are those of both consoles.
-var states = [][]state{statisticsStates}
+var states = [][]state{statisticsStates, ordersStates}
 
 func onStatistics(query string) func(*consoles) string {
 	return func(c *consoles) string { return c.stack.ActivityURL() + "/" + query }
