@@ -166,7 +166,8 @@ func rebuildOperations() map[string]openapi.Operation {
 			Description: "Beside the figures that are answered, which go on. If a rebuild is under way it goes on. " +
 				"After " +
 				"a restart it goes on where it was, or begins anew if the activity is declared otherwise.",
-			Path: path, Body: parkedapi.Reason(parked.Rebuild), Answer: rebuildSchema(), AnswerHeaders: plain,
+			Path: path, Body: parkedapi.Reason(parked.Rebuild), BodyExample: parkedapi.ReasonExample,
+			Answer: rebuildSchema(), AnswerHeaders: plain,
 			Problems: with(activity.CodeNotRebuildable, activity.CodeNoRebuild),
 		},
 		"POST " + rebuildPath + "/swap": {
@@ -174,13 +175,15 @@ func rebuildOperations() map[string]openapi.Operation {
 			Description: "In one transaction, at the same offsets. Figures that the topic can no longer give stay as " +
 				"they " +
 				"are: see since.",
-			Path: path, Body: parkedapi.Reason(parked.Swap), Answer: swappedBody{}, AnswerHeaders: plain,
+			Path: path, Body: parkedapi.Reason(parked.Swap), BodyExample: parkedapi.ReasonExample,
+			Answer: swappedBody{}, AnswerHeaders: plain,
 			Problems: with(activity.CodeNoRebuild, activity.CodeRebuildBehind),
 		},
 		"POST " + rebuildPath + "/discard": {
 			ID: "discardRebuild", Summary: "Give up what was counted again.", Path: path,
-			Body: parkedapi.Reason(parked.Discard), Answer: discardedBody{}, AnswerHeaders: plain,
-			Problems: with(activity.CodeNoRebuild),
+			Body: parkedapi.Reason(parked.Discard), BodyExample: parkedapi.ReasonExample, Answer: discardedBody{},
+			AnswerHeaders: plain,
+			Problems:      with(activity.CodeNoRebuild),
 		},
 	}
 }

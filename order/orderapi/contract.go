@@ -320,7 +320,8 @@ func operations() map[string]openapi.Operation {
 				Properties: map[string]*openapi.Schema{
 					"partitions": openapi.Said(openapi.Integer(1), "How many there are to be."),
 				}},
-			Answer: spread{}, AnswerHeaders: openapi.Fresh(), Problems: parkedapi.Problems(),
+			BodyExample: map[string]int{"partitions": 6},
+			Answer:      spread{}, AnswerHeaders: openapi.Fresh(), Problems: parkedapi.Problems(),
 		},
 		"POST /v1/orders/republish": {
 			ID: "republish", Summary: "Publish the messages of a range of orders once more.",

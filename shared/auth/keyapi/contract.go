@@ -38,6 +38,7 @@ func Operations() map[string]openapi.Operation {
 			ID:            "createKey",
 			Summary:       "Make an API key.",
 			Body:          body(),
+			BodyExample:   map[string]any{"name": "shop", "scopes": []string{"orders:write", "orders:read"}},
 			Status:        http.StatusCreated,
 			Answer:        CreatedKey{},
 			AnswerHeaders: fresh,

@@ -89,9 +89,10 @@ func (k *Kind) operations(page, whole any) map[string]openapi.Operation {
 		decision := openapi.Operation{AnswerHeaders: openapi.Fresh(), Problems: append(Problems(), KindNotParked)}
 		one, many := decision, decision
 		one.ID, one.Summary = word+k.Name, does+" one of the "+k.Messages+"."
-		one.Body, one.Answer = Reason(verb), k.answer(verb, false)
+		one.Body, one.BodyExample, one.Answer = Reason(verb), ReasonExample, k.answer(verb, false)
 		many.ID, many.Summary = word+"All"+k.Name, does+" all "+k.Messages+" that the filter selects."
 		many.Body, many.Answer = k.filter(verb), k.answer(verb, true)
+		many.BodyExample = map[string]any{"all": true, "reason": ReasonExample["reason"]}
 		all["POST "+k.Base+"/{id}/"+word], all["POST "+k.Base+"/"+word] = one, many
 	}
 	for key, op := range all {
@@ -109,6 +110,9 @@ func (k *Kind) AuditOperation() map[string]openapi.Operation {
 		AnswerHeaders: openapi.Fresh(), Problems: append(reading, k.Problems...),
 	}}
 }
+
+// ReasonExample is a body that fits [Reason].
+var ReasonExample = map[string]string{"reason": "The cause is mended."}
 
 // Reason returns the schema of the body of a decision that takes a reason and no filter.
 func Reason(verb parked.Verb) *openapi.Schema {

@@ -36,6 +36,7 @@ type shownOperation struct {
 	ID, Method, Path, Scope, Summary, Description string
 	Parameters                                    []shownMember
 	Body                                          *shownContent
+	Curl                                          string // a request that can be sent as it is; "" for none
 	Answers, Problems                             []shownResponse
 }
 
@@ -114,6 +115,7 @@ func operationOf(api *huma.OpenAPI, method, path string, op *huma.Operation) sho
 	if op.RequestBody != nil {
 		shown.Body = contentOf(op.RequestBody.Content)
 	}
+	shown.Curl = curlOf(method, path, op)
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		response := responseOf(api, status, ResponseOf(api, op, status))
 		if status < "400" {

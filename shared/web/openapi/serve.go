@@ -6,7 +6,6 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/web"
-	"ordertally/shared/web/webpage"
 )
 
 // Routes returns /openapi.json, the document; /docs, a page that shows it; and a page for each code of a problem, with
@@ -24,6 +23,6 @@ func Routes(a API) []web.Route {
 				h.Set("X-Content-Type-Options", "nosniff")
 				_, _ = w.Write(text) // fails only if the client has disconnected
 			}},
-		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: webpage.NewPage(html).ServeHTTP},
+		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: servePage(html)},
 	}...)
 }
