@@ -39,7 +39,11 @@ const App = () => {
   ];
   const find = current === "orders" && !query.id ? null :
     { label: "Find an order", placeholder: "Find an order: id, reference, customer", value: query.q ?? "", onFind: (q) => go(to({ q }, "/")) };
-  return html`<${Shell} service="orders" other=${activity && activity + "/"} tabs=${tabs} current=${current} health=${health} find=${find} call=${call}>${view}<//><${Confirmation} />`;
+  return html`<${Shell} service="orders" other=${activity && activity + "/"} tabs=${tabs} current=${current} health=${health} find=${find} call=${call}>${view}<//>`;
 };
 
 render(html`<${App} />`, document.body);
+// The confirmation stands by itself: a dialog that is moved while the page is drawn anew is modal no more.
+const place = document.createElement("div");
+document.body.append(place);
+render(html`<${Confirmation} />`, place);
