@@ -105,10 +105,14 @@ func busiest(days [][]sample) []sample {
 	})
 }
 
+// turns says which real day each day has, by the number of the day. Neighbours differ. So do yesterday and the day a week
+// ago, which the statistics show side by side: they are six days apart.
+var turns = [...]int{0, 1, 2, 0, 1}
+
 // on returns the orders of a day, by their times. All have a reference that is theirs for ever.
 func (s *schedule) on(year int, month time.Month, date int) []order {
 	utc := time.Date(year, month, date, 0, 0, 0, 0, time.UTC)
-	day := s.days[int(utc.Unix()/(24*3600))%len(s.days)]
+	day := s.days[turns[int(utc.Unix()/(24*3600))%len(turns)]]
 	list := make([]order, len(day))
 	for i, from := range day {
 		at := time.Date(year, month, date, 0, 0, int(from.since/time.Second), int(from.since%time.Second), s.zone)

@@ -1,5 +1,5 @@
 // The page of the activity service. It knows the API as any client does: /v1/activities, days, live. All state is in the URL.
-import { html, render, useState, useEffect, useRoute, useAsk, useNow, events, change, to, go, number, when, clock, Shell, Confirmation, Card, Loading } from "/assets/console.js";
+import { html, mount, useState, useEffect, useRoute, useAsk, useNow, events, change, to, go, number, when, clock, Shell, Card, Loading } from "/assets/console.js";
 import { Day } from "/assets/day.js";
 
 const { activity: first, zone: ownZone, orders } = document.body.dataset;
@@ -77,8 +77,7 @@ const App = () => {
   const find = { label: "Find an order or a message", placeholder: orders ? "Find an order: id, reference, customer" : "Find a message by its id", value: query.message ?? "", onFind };
   const props = { activity, activities, list, base, query, zone, ownZone, orders, live, refresh: asked.again };
   return html`<${Shell} service="statistics" other=${orders} tabs=${tabs} current=${page === "" ? (query.day ? "" : "today") : page} health=${healthOf(live?.figures, lost, zone, list, now)} find=${find} call=${callOf(page, base, query, zone)}>
-    ${page === "" ? html`<${Day} ...${props} key=${activity + zone} />` : Page ? html`<${Page} ...${props} />` : html`<${Card}><${Loading} /><//>`}
-    <${Confirmation} /><//>`;
+    ${page === "" ? html`<${Day} ...${props} key=${activity + zone} />` : Page ? html`<${Page} ...${props} />` : html`<${Card}><${Loading} /><//>`}<//>`;
 };
 
 const callOf = (page, base, query, zone) => {
@@ -89,4 +88,4 @@ const callOf = (page, base, query, zone) => {
 };
 
 document.querySelector("main")?.remove();
-render(html`<${App} />`, document.body);
+mount(App);

@@ -41,14 +41,14 @@ const groupsOf = (parked) => {
 };
 
 // decide asks, and then decides about one message or a whole group. Of a group it takes only messages that the reader has seen.
-const decide = async (verb, name, messages, done) => {
+const decide = async (verb, name, messages, done, more) => {
   const n = messages.length, what = plural(n, "message"), retry = verb === "retry", orders = n === 1 ? `Order ${shortID(messages[0].order_id)}, ${failureOf(name).toLowerCase()}.` : `${failureOf(name)}.`;
   const answer = await confirm({
     title: retry ? `Retry ${what}?` : `Discard ${what} for ever?`, text: orders, danger: !retry, keep: retry ? "Leave parked" : n === 1 ? "Keep it" : "Keep them",
     yes: retry ? `Retry ${number(n)}` : `Discard ${number(n)}`, reason: retry ? "optional" : "required", example: retry ? "the limit was raised" : "test orders", ...(n > 1 && { count: n }),
-    consequences: retry
+    consequences: [...(more ? [`The page read the first ${number(n)} of this kind. Others that were parked before the newest of these go with them.`] : []), ...(retry
       ? [`${n === 1 ? "It gets a new place" : "They get new places"} at the end of the outbox.`, "One more refusal parks a message again: mend the cause first.", "The decision stands in the audit with its reason."]
-      : [`${n === 1 ? "It is" : "They are"} never published and never counted.`, `The ${n === 1 ? "order stays" : "orders stay"} on file.`, "This cannot be undone."],
+      : [`${n === 1 ? "It is" : "They are"} never published and never counted.`, `The ${n === 1 ? "order stays" : "orders stay"} on file.`, "This cannot be undone."])],
   });
   if (!answer) return;
   const body = answer.reason ? { reason: answer.reason } : {};
@@ -102,8 +102,8 @@ const Parked = ({ count, changed }) => {
       const since = (messages.length === 1 || times[0] === times.at(-1) ? `Since ${when(times[0])}` : `${when(times[0])} to ${when(times.at(-1))}`) + (attempts.length === 1 ? `, ${plural(attempts[0], "attempt")}${messages.length > 1 ? " each" : ""}.` : ".");
       return html`<div key=${name}><${Group} title=${failureOf(name)} count=${messages.length} word="parked" since=${html`${since}${messages.length === 1 && html` Order <a class="mono" href=${orderAt(messages[0].order_id)}>${shortID(messages[0].order_id)}</a>.`}`} error=${newest.reason} advice=${adviceFor(name)}>
         <a class="btn bare keep-scroll" href=${change({ class: open ? "" : name })} aria-expanded=${String(open)} role="button">${open ? "Hide" : "Show"} ${number(messages.length)}</a>
-        <button class="btn bare danger" type="button" onClick=${() => decide("discard", name, messages, done)}>Discard…</button>
-        <button class="btn" type="button" onClick=${() => decide("retry", name, messages, done)}><${Icon} name="retry" />Retry ${number(messages.length)}…</button><//>
+        <button class="btn bare danger" type="button" onClick=${() => decide("discard", name, messages, done, parked.data.more)}>Discard…</button>
+        <button class="btn" type="button" onClick=${() => decide("retry", name, messages, done, parked.data.more)}><${Icon} name="retry" />Retry ${number(messages.length)}…</button><//>
         ${open && html`<${MessageRows} name=${name} messages=${messages} done=${done} show=${show} />`}</div>`;
     })}
     ${shown && html`<${Whole} message=${shown} close=${() => show(null)} />`}<//>`;

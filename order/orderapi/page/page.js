@@ -1,5 +1,5 @@
 // The console of the order service: orders, one order, the outbox, keys. It knows the API as any client does.
-import { html, render, useEffect, useState, Shell, Confirmation, useRoute, useAsk, useNow, go, to, number, plural, when, duration } from "/assets/console.js";
+import { html, mount, useEffect, useState, Shell, useRoute, useAsk, useNow, go, to, number, plural, when, duration } from "/assets/console.js";
 import { activity } from "/assets/words.js";
 import { Orders, callOf } from "/assets/orders.js";
 import { OneOrder } from "/assets/order.js";
@@ -42,8 +42,4 @@ const App = () => {
   return html`<${Shell} service="orders" other=${activity && activity + "/"} tabs=${tabs} current=${current} health=${health} find=${find} call=${call}>${view}<//>`;
 };
 
-render(html`<${App} />`, document.body);
-// The confirmation stands by itself: a dialog that is moved while the page is drawn anew is modal no more.
-const place = document.createElement("div");
-document.body.append(place);
-render(html`<${Confirmation} />`, place);
+mount(App);

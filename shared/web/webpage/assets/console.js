@@ -314,8 +314,8 @@ export const confirm = (options) => new Promise((resolve) => {
   question = { ...options, resolve };
   show(question);
 });
-/** Confirmation is where confirm asks. A page has one. */
-export const Confirmation = () => {
+// Confirmation is where confirm asks.
+const Confirmation = () => {
   const [asked, set] = useState(question);
   const [typed, setTyped] = useState("");
   const [reason, setReason] = useState("");
@@ -342,6 +342,17 @@ export const Confirmation = () => {
       <div class="tools"><button class="btn" type="button" value="cancel" onClick=${() => close(null)}>${asked.keep ?? "Cancel"}</button>
         <button class=${"btn main" + (asked.danger ? " danger" : "")} id="yes" disabled=${!ready}>${asked.yes}</button></div>
     </form></dialog>`;
+};
+
+/**
+ * mount draws a page into the document. The confirmation stands beside it: a dialog that is moved while the page is
+ * drawn anew is modal no more.
+ */
+export const mount = (App) => {
+  render(html`<${App} />`, document.body);
+  const place = document.createElement("div");
+  document.body.append(place);
+  render(html`<${Confirmation} />`, place);
 };
 
 /** Panel is a dialog that shows something until it is closed. */
