@@ -211,7 +211,7 @@ func (db *DB) Watch(ctx context.Context) error {
 }
 
 // Path returns the file's name.
-func (db *DB) Path() string { return db.bolt.Path() }
+func (db *DB) Path() string { return db.path }
 
 // Created reports whether the file was missing or empty when it was opened.
 func (db *DB) Created() bool { return db.created }
@@ -224,7 +224,7 @@ type Size struct {
 
 // Size returns the file's size now.
 func (db *DB) Size() (Size, error) {
-	info, err := os.Stat(db.bolt.Path())
+	info, err := os.Stat(db.path)
 	if err != nil {
 		return Size{}, fmt.Errorf("read the size of the database: %w", err)
 	}

@@ -76,6 +76,15 @@ func (c *console) open(page string) {
 	run(c.ctx, c.T, chromedp.Navigate(c.stack.OrderURL()+page), chromedp.WaitVisible("main h1"))
 }
 
+// child returns the selector of the first of some children that has a text.
+func (c *console) child(selector, part string) string {
+	c.Helper()
+	var n int
+	run(c.ctx, c.T, chromedp.Evaluate(fmt.Sprintf(
+		"1 + [...document.querySelectorAll(%q)].findIndex((e) => e.textContent.includes(%q))", selector, part), &n))
+	return fmt.Sprintf("%s:nth-child(%d)", selector, n)
+}
+
 // shows waits until what a selector finds has a text.
 func (c *console) shows(selector, part string) {
 	c.Helper()
@@ -323,13 +332,14 @@ func (c *console) asksForAKey() {
 	c.shows("#secret", "The key of shop")
 	c.shows("#secret pre", "ot_")
 	c.press("#secret", "Done")
-	c.shows("#keys tbody tr:nth-child(1)", "shop")
-	c.shows("#keys tbody tr:nth-child(1)", "by key:admin")
+	c.shows("#keys tbody", "shop")
+	shop := c.child("#keys tbody tr", "shop") // both keys are of one second
+	c.shows(shop, "by key:admin")
 	c.pictures("keys-some")
-	c.press("#keys tbody tr:nth-child(1)", "Revoke")
+	c.press(shop, "Revoke")
 	c.shows("#question", "Revoke the key")
 	run(c.ctx, c.T, chromedp.Click("#yes", chromedp.NodeVisible))
-	c.shows("#keys tbody tr:nth-child(1)", "Revoked")
+	c.shows(shop, "Revoked")
 	c.open("/outbox")
 	c.shows("main", "Your key may not see the outbox")
 	c.shows("#health", "No right to see the outbox")

@@ -173,14 +173,21 @@ func Command(t testing.TB, env []string, path string, args ...string) (said stri
 	return stdout.String() + stderr.String(), cmd.ProcessState.ExitCode()
 }
 
+// ports are those that FreePort has picked in this process.
+var ports sync.Map
+
 // FreePort picks a port below the range of outgoing connections. In that range, a client that retries while the process
-// is down could connect to itself and keep the port.
+// is down could connect to itself and keep the port. It picks each port once.
 func FreePort(t testing.TB) (address string) {
 	t.Helper()
 	const first, end, tries = 20_000, 32_768, 100
 	var last error
 	for range tries {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(end-first)))
+		port := first + rand.IntN(end-first)
+		if _, given := ports.LoadOrStore(port, true); given {
+			continue
+		}
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			last = err

@@ -1,5 +1,5 @@
 // One day: today, live, or another one, beside the day before and the same weekday a week before.
-import { html, useState, useMemo, useEffect, useRef, useAsk, useNow, change, go, to, number, money, clock, longDay, weekday, shortDay, addDays, dateOf, plural, percent, color,
+import { DateField, html, useState, useMemo, useEffect, useRef, useAsk, useNow, change, go, to, number, money, clock, longDay, weekday, shortDay, addDays, dateOf, plural, percent, color,
   Card, Tile, Delta, Segment, Chip, Icon, Blank, Loading, Failed, Badge, save } from "/assets/console.js";
 import { Plot } from "/assets/chart.js";
 import { figuresOf, currenciesOf, currencyLabel, measuresOf, isMoney, titleOf, nounOf, counted, Digits, csvOf } from "/assets/figures.js";
@@ -206,7 +206,7 @@ export const Day = ({ activity, activities, base, query, zone, ownZone, orders, 
       <${Activities} names=${activities} activity=${activity} />
       <span class="stepper">
         <a class="btn iconly" href=${change({ day: addDays(date, -1), zoom: undefined })}><${Icon} name="left" /><span class="sr">The day before</span></a>
-        <label class="chip"><span>Day</span><input type="date" id="date" required value=${date} max=${today} onChange=${(e) => { if (e.target.value) go(change({ day: e.target.value === today ? undefined : e.target.value, zoom: undefined })); }} /></label>
+        <label class="chip"><span>Day</span><${DateField} id="date" value=${date} max=${today} onPick=${(day) => go(change({ day: day === today ? undefined : day, zoom: undefined }))} /></label>
         <a class="btn iconly" aria-disabled=${isToday ? "true" : undefined} href=${isToday ? undefined : change({ day: addDays(date, 1) === today ? undefined : addDays(date, 1), zoom: undefined })}><${Icon} name="right" /><span class="sr">The day after</span></a>
       </span>
     <//>

@@ -1,5 +1,5 @@
 // A range of days by day, week or month, net of cancellations, beside an earlier period of the same length.
-import { html, useState, useAsk, useEffect, change, go, number, money, dateOf, addDays, daysBetween, shortDay, weekday, longDay, monthName, plural, percent,
+import { DateField, html, useState, useAsk, useEffect, change, go, number, money, dateOf, addDays, daysBetween, shortDay, weekday, longDay, monthName, plural, percent,
   Card, Tile, Delta, Segment, Check, Icon, Blank, Loading, Failed, Badge, save } from "/assets/console.js";
 import { Plot } from "/assets/chart.js";
 import { figuresOf, currenciesOf, currencyLabel, nounOf, csvOf } from "/assets/figures.js";
@@ -131,8 +131,8 @@ export const Range = ({ activity, activities, base, query, zone, ownZone, orders
     <${Head} title=${title} zone=${zone} ownZone=${ownZone} note=${own.data ? (own.data.final ? "Final." : to >= today ? "Today goes on." : "Not final yet.") : ""}><${Activities} names=${activities} activity=${activity} /><//>
     <div class="filters wrap">
       <${Segment} fill label="Range" value=${preset} options=${Object.keys(presets).map((name) => [name, name])} onChange=${(name) => set(presets[name](today))} />
-      <label class="chip"><span>From</span><input type="date" id="from" required value=${from} max=${to} min=${addDays(to, -(most - 1))} onChange=${(e) => { if (e.target.value) set({ from: e.target.value, to }); }} /></label>
-      <label class="chip"><span>To</span><input type="date" id="to" required value=${to} min=${from} max=${today} onChange=${(e) => { if (e.target.value) set({ from, to: e.target.value }); }} /></label>
+      <label class="chip"><span>From</span><${DateField} id="from" value=${from} max=${to} min=${addDays(to, -(most - 1))} onPick=${(day) => set({ from: day, to })} /></label>
+      <label class="chip"><span>To</span><${DateField} id="to" value=${to} min=${from} max=${today} onPick=${(day) => set({ from, to: day })} /></label>
       <${Segment} label="By" value=${by} options=${[["day", "Day"], ["week", "Week"], ["month", "Month"]]} onChange=${(v) => go(change({ by: v === "day" ? undefined : v }))} />
       ${daysBetween(from, to) + 1 < most && html`<button class="btn" type="button" onClick=${wider}>Zoom out</button>`}
       ${currencies.length > 1 && html`<${Segment} label="Currency" value=${currency} options=${currencies.slice(0, 4).map((c) => [c, currencyLabel(c)])} onChange=${(c) => go(change({ cur: c === currencies[0] ? undefined : c }), { replace: true })} />`}

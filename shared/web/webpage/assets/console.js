@@ -345,6 +345,15 @@ const Confirmation = () => {
 };
 
 /**
+ * DateField is a field for a day, such as 2010-12-02. A date field changes with each digit of a year that is typed, so
+ * onPick gets whole years only, and a page that is drawn anew leaves alone what is being typed.
+ */
+export const DateField = ({ value, onPick, ...rest }) => {
+  const [typed, set] = useState(null);
+  return html`<input type="date" required ...${rest} value=${typed ?? value} onInput=${(e) => set(e.target.value)} onBlur=${() => set(null)} onChange=${(e) => { if (e.target.value >= "1970") onPick(e.target.value); }} />`;
+};
+
+/**
  * mount draws a page into the document. The confirmation stands beside it: a dialog that is moved while the page is
  * drawn anew is modal no more.
  */
