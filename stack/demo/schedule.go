@@ -105,8 +105,8 @@ func busiest(days [][]sample) []sample {
 	})
 }
 
-// turns says which real day each day has, by the number of the day. Neighbours differ. So do yesterday and the day a week
-// ago, which the statistics show side by side: they are six days apart.
+// turns says which real day each day has, by the number of the day. Neighbours differ. So do yesterday and the day a
+// week ago, which the statistics show side by side: they are six days apart.
 var turns = [...]int{0, 1, 2, 0, 1}
 
 // on returns the orders of a day, by their times. All have a reference that is theirs for ever.
