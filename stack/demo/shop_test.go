@@ -96,8 +96,8 @@ func TestShop_HasTheRealDaysOnTheLastDays(t *testing.T) {
 		if len(days) != 8 || counts[0] == 0 || counts[0] >= 73 {
 			t.Errorf("the orders are of the days %v", days)
 		}
-		real := slices.Compact(slices.Sorted(slices.Values(counts[1:])))
-		if !slices.Equal(real, []int{73, 136, 143}) || counts[1] == counts[2] || counts[1] == counts[7] {
+		found := slices.Compact(slices.Sorted(slices.Values(counts[1:])))
+		if !slices.Equal(found, []int{73, 136, 143}) || counts[1] == counts[2] || counts[1] == counts[7] {
 			t.Errorf("the days before today have %v orders", counts[1:])
 		}
 		for _, o := range till.orders {
