@@ -24,8 +24,8 @@ type topic struct {
 // topicTimeout bounds MakeTopics for each topic.
 const topicTimeout = 10 * time.Second
 
-// MakeTopics creates those of the topics that do not exist, with the settings of the topic of orders. It is for
-// development: whoever publishes to a topic knows what settings it needs.
+// MakeTopics creates those of the topics that do not exist, with the settings of the topic of orders, but with Kafka's
+// own retention of a week. It is for development: whoever publishes to a topic knows what settings it needs.
 func MakeTopics(ctx context.Context, brokers, topics []string) error {
 	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": strings.Join(brokers, ",")})
 	if err != nil {
@@ -34,7 +34,7 @@ func MakeTopics(ctx context.Context, brokers, topics []string) error {
 	defer admin.Close()
 	for _, name := range topics {
 		topicCtx, cancel := context.WithTimeout(ctx, topicTimeout)
-		config := PublisherConfig{Topic: name, Partitions: defaultPartitions, Retention: defaultRetention}
+		config := PublisherConfig{Topic: name, Partitions: defaultPartitions, Retention: 7 * 24 * time.Hour}
 		_, err := ensureTopic(topicCtx, admin, config, true)
 		cancel()
 		if err != nil {

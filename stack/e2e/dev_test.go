@@ -93,8 +93,8 @@ func TestDev_IsAliveInItsFirstMinute(t *testing.T) {
 	}
 	stacktest.CheckRealDays(t, first.statistics)
 	before := first.counts(t)
-	last := slices.Sorted(slices.Values(before[4:7]))
-	if !slices.Equal(last, []int64{73, 136, 143}) || !slices.Equal(before[1:4], before[4:7]) {
+	days := slices.Compact(slices.Sorted(slices.Values(before[:7])))
+	if !slices.Equal(days, []int64{73, 136, 143}) || before[0] == before[6] {
 		t.Fatalf("the last eight days have %v orders", before)
 	}
 	var newest struct {
