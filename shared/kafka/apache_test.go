@@ -39,7 +39,8 @@ func proxied(t *testing.T) (cluster *apache.Kafka, p *proxy) {
 		return listener.Addr().String()
 	}
 	plain, controller := port(), port()
-	p.broker = port()
+	broker := port()
+	p.broker.Store(&broker)
 	_, number, _ := net.SplitHostPort(plain)
 	n, err := strconv.Atoi(number)
 	if err != nil {
@@ -47,7 +48,7 @@ func proxied(t *testing.T) (cluster *apache.Kafka, p *proxy) {
 	}
 	return apache.ForTestWith(t, apache.Options{Port: n, Config: map[string]string{
 		"controller.quorum.voters": "1@" + controller,
-		"listeners": "PLAINTEXT://" + plain + ",PROXIED://" + p.broker + ",CONTROLLER://" +
+		"listeners": "PLAINTEXT://" + plain + ",PROXIED://" + broker + ",CONTROLLER://" +
 			controller,
 		"advertised.listeners":           "PLAINTEXT://" + plain + ",PROXIED://" + p.address,
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",

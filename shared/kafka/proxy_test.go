@@ -18,8 +18,8 @@ const (
 
 // proxy stands between clients and one broker. It breaks a connection at a chosen request.
 type proxy struct {
-	address string // for clients
-	broker  string
+	address string                 // for clients
+	broker  atomic.Pointer[string] // known once the broker runs; a client may come before
 
 	spoil atomic.Pointer[spoiling]
 	cuts  atomic.Int32
@@ -39,6 +39,7 @@ func startProxy(t *testing.T) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{address: listener.Addr().String()}
+	p.broker.Store(new(string))
 	var mu sync.Mutex
 	open := map[net.Conn]bool{}
 	p.ended.Go(func() {
@@ -47,7 +48,7 @@ func startProxy(t *testing.T) *proxy {
 			if err != nil {
 				return
 			}
-			broker, err := net.Dial("tcp", p.broker)
+			broker, err := net.Dial("tcp", *p.broker.Load())
 			if err != nil {
 				_ = client.Close()
 				continue
