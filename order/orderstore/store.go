@@ -110,7 +110,8 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 			if r.Key.IsZero() || found.byKey {
 				return boltdb.Refuse(nil)
 			}
-			return putKey(tx, r.Key, s.ids.Next(), placed.ID) // the key belongs to the answered order from now on
+			// The key belongs to the answered order from now on.
+			return putKey(tx, r.Key, s.ids.Next(), placed.ID)
 		}
 		if r.ReplayOnly {
 			return boltdb.Refuse(order.ErrReplayOnly)
@@ -171,27 +172,30 @@ type replayed struct {
 // first, then by source and reference.
 func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
 	if !r.Key.IsZero() {
-		placed, err := s.find(tx, keysBucket, r.Key[:], r.Hash, order.ErrKeyReused)
+		id, err := s.keyed(tx, r.Key)
+		if err != nil {
+			return replayed{}, err
+		}
+		placed, err := s.find(tx, id, r.Hash, order.ErrKeyReused)
 		if err != nil || placed.Replayed {
 			return replayed{placed, true}, err
 		}
 	}
 	if r.Source != "" {
-		placed, err := s.find(tx, sourcesBucket, sourceKey(r.Source, r.Reference), r.Hash, order.ErrReferenceTaken)
+		id, err := s.sourced(tx, r.Source, r.Reference)
+		if err != nil {
+			return replayed{}, err
+		}
+		placed, err := s.find(tx, id, r.Hash, order.ErrReferenceTaken)
 		return replayed{placed, false}, err
 	}
 	return replayed{}, nil
 }
 
-// find returns the order that key belongs to. It returns other when the order has different content.
-func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, hash order.RequestHash, other error) (order.Placed, error) {
-	sealed := tx.Bucket(bucket).Get(key)
-	if sealed == nil {
+// find returns the order id, unless id is zero. It returns other when the order has different content.
+func (s *Store) find(tx *boltdb.Tx, id uuidv7.ID, hash order.RequestHash, other error) (order.Placed, error) {
+	if id == (uuidv7.ID{}) {
 		return order.Placed{}, nil
-	}
-	id, err := decodeID(key, sealed)
-	if err != nil {
-		return order.Placed{}, err
 	}
 	r, err := readRow(tx.Tx, id)
 	if err != nil {
@@ -229,26 +233,7 @@ func (s *Store) insert(
 	if err := orders.Put(id[:], encodeRow(id[:], &placed)); err != nil {
 		return 0, err
 	}
-	if r.CustomerID != "" {
-		if err := tx.Bucket(customersBucket).Put(indexEntry(r.CustomerID, id)); err != nil {
-			return 0, err
-		}
-	}
-	if r.Reference != "" {
-		if err := tx.Bucket(referencesBucket).Put(indexEntry(r.Reference, id)); err != nil {
-			return 0, err
-		}
-	}
-	if r.Source != "" {
-		key := sourceKey(r.Source, r.Reference)
-		if err := tx.Bucket(sourcesBucket).Put(key, codec.Seal(key, id[:])); err != nil {
-			return 0, err
-		}
-	}
-	if r.Key.IsZero() {
-		return slot, nil
-	}
-	return slot, putKey(tx, r.Key, id, id)
+	return slot, index(tx, id, r)
 }
 
 // created returns the message of the placement.
