@@ -57,6 +57,9 @@ var pages = map[string]string{
 	"/metrics":         "Metrics, as Prometheus reads them.", "/livez": "Whether the service must be restarted.",
 	"/readyz": "Whether the service should get requests.", "/startupz": "Whether the service answers yet.",
 	"/loglevel": "The level of the log: read, or change it.",
+	"/debug/pprof/{profile}": "A profile of the process: `profile` (of the processor), `heap`, `allocs`, " +
+		"`goroutine`, " +
+		"`mutex` or `block`. `seconds` is at most 60.",
 }
 
 var pattern = regexp.MustCompile(`\{([^}:]+):[^}]*\}`)

@@ -41,13 +41,7 @@ func answerLevel(w http.ResponseWriter, level *Level) {
 }
 
 func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Problem {
-	refuse := func(status int, code, detail string) *problem.Problem {
-		p := problem.New(status, code, detail)
-		return &p
-	}
-	// Without any credential, everybody on this machine may change the level, except for pages in a browser on it. An
-	// ops listener is often open to a network.
-	if auth.FromContext(r.Context()) == auth.Anonymous && (!fromHere(r) || auth.PageHost(r.Host)) {
+	if outsider(r) {
 		return refuse(http.StatusForbidden, "forbidden",
 			"Without API keys the log's level can be changed from the service's own machine only.")
 	}
@@ -68,6 +62,17 @@ func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Pro
 	}
 	level.Set(parsed)
 	return nil
+}
+
+func refuse(status int, code, detail string) *problem.Problem {
+	p := problem.New(status, code, detail)
+	return &p
+}
+
+// outsider reports whether a request without any credential may not change anything. Everybody on this machine may,
+// except for pages in a browser on it. An ops listener is often open to a network.
+func outsider(r *http.Request) bool {
+	return auth.FromContext(r.Context()) == auth.Anonymous && (!fromHere(r) || auth.PageHost(r.Host))
 }
 
 func fromHere(r *http.Request) bool {

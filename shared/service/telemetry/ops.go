@@ -34,7 +34,8 @@ type Ops struct {
 	Logger  zerolog.Logger
 }
 
-// OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz and /loglevel.
+// OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz, /loglevel and
+// /debug/pprof/{profile}.
 //
 // /livez, /readyz and /startupz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a
 // line for each check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them. A check's
@@ -42,6 +43,9 @@ type Ops struct {
 //
 // /metrics leaves out a metric that cannot be collected. It counts that in promhttp_metric_handler_errors_total and
 // logs why, because most of the metrics are worth more than none.
+//
+// A profile is taken for callers that Guard allows: of the processor, of what is allocated, of what waits. It takes a
+// minute at most, and one is taken at a time.
 //
 // A panic, whether of a check or of a metric's callback, is a 500 problem. It is counted in http_panics_total: see
 // [web.Metrics.Recover].
@@ -68,6 +72,7 @@ func (o *Ops) routes() []web.Route {
 			Handler: healthHandler(o.Health, Ready, "readyz")},
 		{Method: http.MethodGet, Path: "/startupz", Scope: auth.Public,
 			Handler: healthHandler(o.Health, Started, "startupz")},
+		profileRoute(),
 	}
 	if o.Level != nil {
 		routes = append(routes, levelRoutes(o.Level)...)

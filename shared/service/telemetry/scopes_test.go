@@ -17,5 +17,7 @@ func TestOps_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET /startupz": auth.Public,
 		"GET /loglevel": auth.OpsWrite,
 		"PUT /loglevel": auth.OpsWrite,
+
+		"GET /debug/pprof/{profile}": auth.OpsWrite,
 	})
 }
