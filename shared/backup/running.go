@@ -307,7 +307,7 @@ func (r *Running) prune(identity string) error {
 }
 
 // paceStep is how long verification works before it rests as long.
-const paceStep = 5 * time.Millisecond
+const paceStep = time.Millisecond
 
 // Pacer returns a function that rests half of the time, for [Service.Save] beside a running service.
 func Pacer(ctx context.Context) func() {

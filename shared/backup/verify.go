@@ -19,7 +19,7 @@ import (
 // belongs to each record, and the counts of the manifest. It needs room for the whole database file there.
 //
 // Damage within the database is a fault of the result, not an error. pace, if not nil, is called after each part and
-// record.
+// page.
 func (s *Service) Verify(ctx context.Context, path, dir string, pace func()) (Manifest, boltdb.Checked, error) {
 	m, done, err := s.verify(ctx, path, dir, pace)
 	if err != nil {
@@ -52,10 +52,7 @@ func (s *Service) verify(
 		return m, done, fmt.Errorf("extract it: %w", err)
 	}
 	var found Contents
-	done, err = boltdb.CheckFile(ctx, database, func(r *boltdb.Record) error {
-		if pace != nil {
-			pace()
-		}
+	done, err = boltdb.CheckFilePaced(ctx, database, func(r *boltdb.Record) error {
 		if r.Key == nil {
 			found, err = s.Contents(r.Tx)
 			if err != nil {
@@ -63,7 +60,7 @@ func (s *Service) verify(
 			}
 		}
 		return s.Check(r)
-	})
+	}, pace)
 	if err == nil && len(done.Faults) == 0 {
 		done.Faults = m.differences(&found)
 	}

@@ -79,20 +79,25 @@ func (c *Checked) damage(path string) error {
 // with its checksum. check checks what must exist beside a record. CheckFile changes nothing. ErrLocked means that a
 // service has the file open. Damage is a fault in the result, not an error.
 func CheckFile(ctx context.Context, path string, check Checker) (Checked, error) {
-	done, err := checkFile(ctx, path, check)
+	return CheckFilePaced(ctx, path, check, nil)
+}
+
+// CheckFilePaced is CheckFile beside a running service. pace, if not nil, is called after each page.
+func CheckFilePaced(ctx context.Context, path string, check Checker, pace func()) (Checked, error) {
+	done, err := checkFile(ctx, path, check, pace)
 	if err != nil {
 		return Checked{}, fmt.Errorf("check database %s: %w", path, err)
 	}
 	return done, nil
 }
 
-func checkFile(ctx context.Context, path string, check Checker) (done Checked, err error) {
+func checkFile(ctx context.Context, path string, check Checker, pace func()) (done Checked, err error) {
 	file, err := openToRead(ctx, path)
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	err = done.look(ctx, file, check, func() (*bbolt.DB, error) {
+	err = done.look(ctx, file, check, pace, func() (*bbolt.DB, error) {
 		return bbolt.Open(path, 0, &bbolt.Options{ReadOnly: true, Timeout: defaultLockTimeout})
 	})
 	return done, err
@@ -137,7 +142,9 @@ func awaitLock(ctx context.Context, file *os.File) bool {
 }
 
 // look examines a locked file. open opens it in bbolt, which must not see it while its pages may be damaged.
-func (c *Checked) look(ctx context.Context, file *os.File, check Checker, open func() (*bbolt.DB, error)) error {
+func (c *Checked) look(
+	ctx context.Context, file *os.File, check Checker, pace func(), open func() (*bbolt.DB, error),
+) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -156,7 +163,8 @@ func (c *Checked) look(ctx context.Context, file *os.File, check Checker, open f
 		return nil
 	}
 	c.Pages = newest.high
-	structure := pages{file: file, size: int64(newest.pageSize), high: newest.high} //nolint:gosec // 32 bits
+	//nolint:gosec // 32 bits
+	structure := pages{file: file, size: int64(newest.pageSize), high: newest.high, pace: pace}
 	if err := c.structure(ctx, &structure, newest); err != nil {
 		return err
 	}
@@ -189,7 +197,7 @@ func (c *Checked) structure(ctx context.Context, p *pages, m *meta) error {
 		return ctx.Err()
 	}
 	w := walk{
-		pages: *p, claim: claim, visit: func(*Record) error { return ctx.Err() },
+		pages: *p, rooms: new(rooms), claim: claim, visit: func(*Record) error { return ctx.Err() },
 		fault: func(path [][]byte, err error) { c.fault(pathText(path) + err.Error()) },
 	}
 	if err := w.run(m.root, nil); err != nil {
@@ -216,7 +224,7 @@ func (c *Checked) structure(ctx context.Context, p *pages, m *meta) error {
 
 // records checks only the records.
 func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.Tx, check Checker) error {
-	w := walk{pages: *p, fault: func([][]byte, error) {}}
+	w := walk{pages: *p, rooms: new(rooms), fault: func([][]byte, error) {}}
 	looked := 0
 	w.visit = func(r *Record) error {
 		if looked++; looked%1024 == 0 && ctx.Err() != nil {
@@ -241,16 +249,10 @@ func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.
 	return w.run(root, nil)
 }
 
-// inBbolt checks the records, with a transaction for lookups, and has bbolt check its pages.
+// inBbolt checks the records, with a transaction for lookups.
 func (c *Checked) inBbolt(ctx context.Context, bolt *bbolt.DB, p *pages, root uint64, check Checker) error {
 	return bolt.View(func(tx *bbolt.Tx) error {
-		if err := c.records(ctx, p, root, tx, check); err != nil {
-			return err
-		}
-		for fault := range tx.Check() {
-			c.fault(fault.Error())
-		}
-		return nil
+		return c.records(ctx, p, root, tx, check)
 	})
 }
 

@@ -61,7 +61,7 @@ func compact(ctx context.Context, path string, check Checker) (done Compacted, e
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	var checked Checked
-	if err := checked.look(ctx, file.File, check, func() (*bbolt.DB, error) { return source, nil }); err != nil {
+	if err := checked.look(ctx, file.File, check, nil, func() (*bbolt.DB, error) { return source, nil }); err != nil {
 		return done, err
 	}
 	if err := checked.damage(path); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 )
 
 // bbolt trusts its pages. A page that names itself as its child ends the process, and no recover prevents that. A count
@@ -35,6 +36,7 @@ type pages struct {
 	file io.ReaderAt
 	size int64  // of a page
 	high uint64 // number of pages in use; every page number is below it
+	pace func() // called before each node is read, if not nil
 }
 
 // element is one element of a page. Its bytes are part of the page.
@@ -52,6 +54,19 @@ type node struct {
 	elements []element
 }
 
+// room is memory for one node, to be used again for the next one.
+type room struct {
+	data     []byte
+	elements []element
+}
+
+func (r *room) bytes(n int64) []byte {
+	if int64(cap(r.data)) < n {
+		r.data = make([]byte, n)
+	}
+	return r.data[:n]
+}
+
 var errPage = errors.New("damaged page")
 
 func pageError(id uint64, format string, args ...any) error {
@@ -59,11 +74,17 @@ func pageError(id uint64, format string, args ...any) error {
 }
 
 // node reads the page with that number, including its overflow pages.
-func (p *pages) node(id uint64) (node, error) {
+func (p *pages) node(id uint64) (node, error) { return p.nodeIn(new(room), id) }
+
+// nodeIn is node. The node is valid until r is used again.
+func (p *pages) nodeIn(r *room, id uint64) (node, error) {
 	if id < firstPage || id >= p.high {
 		return node{}, pageError(id, "no page has that number: there are %d", p.high)
 	}
-	data := make([]byte, p.size)
+	if p.pace != nil {
+		p.pace()
+	}
+	data := r.bytes(p.size)
 	if err := p.read(id, data); err != nil {
 		return node{}, err
 	}
@@ -83,12 +104,13 @@ func (p *pages) node(id uint64) (node, error) {
 		return node{}, pageError(id, "it goes on for %d pages, past the end", overflow)
 	}
 	if overflow > 0 {
-		data = make([]byte, int64(overflow+1)*p.size) //nolint:gosec // not longer than the file
+		data = r.bytes(int64(overflow+1) * p.size) //nolint:gosec // not longer than the file
 		if err := p.read(id, data); err != nil {
 			return node{}, err
 		}
 	}
-	n, used, err := parse(id, data)
+	n, used, err := parse(id, data, r.elements)
+	r.elements = n.elements
 	if err == nil && (used+uint64(p.size)-1)/uint64(p.size) != overflow+1 { //nolint:gosec // a size is not negative
 		err = pageError(id, "it takes %d pages and holds %d bytes", overflow+1, used)
 	}
@@ -103,10 +125,10 @@ func (p *pages) read(id uint64, data []byte) error {
 	return nil
 }
 
-// parse reads the elements of a page and returns the number of bytes in use.
-func parse(id uint64, data []byte) (n node, used uint64, err error) {
+// parse reads the elements of a page and returns the number of bytes in use. It may use the memory of elements.
+func parse(id uint64, data []byte, elements []element) (n node, used uint64, err error) {
 	flags, count := binary.NativeEndian.Uint16(data[8:]), int(binary.NativeEndian.Uint16(data[10:]))
-	n = node{id: id, leaf: flags == flagLeaf, elements: make([]element, count)}
+	n = node{id: id, leaf: flags == flagLeaf, elements: slices.Grow(elements[:0], count)[:count]}
 	used = uint64(pageHeaderSize + count*elementSize)
 	if used > uint64(len(data)) {
 		return n, 0, pageError(id, "its %d elements do not fit", count)
@@ -116,6 +138,7 @@ func parse(id uint64, data []byte) (n node, used uint64, err error) {
 		field := func(offset int) uint64 { return uint64(binary.NativeEndian.Uint32(data[at+offset:])) }
 		var position, keySize, valueSize uint64
 		e := &n.elements[i]
+		*e = element{}
 		if n.leaf {
 			position, keySize, valueSize = field(4), field(8), field(12)
 			e.bucket = field(0) == bucketFlag
@@ -160,7 +183,7 @@ func bucketOf(parent uint64, value []byte) (root, sequence uint64, inline node, 
 		binary.NativeEndian.Uint32(value[12:]) != 0 {
 		return 0, 0, node{}, pageError(parent, "a bucket within it has not the form of one")
 	}
-	inline, used, err := parse(parent, value)
+	inline, used, err := parse(parent, value, nil)
 	if err == nil && used != uint64(len(value)) {
 		err = pageError(
 			parent,

@@ -36,7 +36,7 @@ func settle(bolt *bbolt.DB, file *os.File, check Checker, onCopied func()) error
 		onCopied()
 	}
 	var checked Checked
-	err = checked.look(context.Background(), file, check, func() (*bbolt.DB, error) { return bolt, nil })
+	err = checked.look(context.Background(), file, check, nil, func() (*bbolt.DB, error) { return bolt, nil })
 	if err != nil {
 		return err
 	}

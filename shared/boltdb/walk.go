@@ -15,6 +15,32 @@ type walk struct {
 	fault func(path [][]byte, err error)
 	// visit gets each record and each bucket. errPause ends the walk.
 	visit func(r *Record) error
+	// rooms, if not nil, hold the nodes on the way to the present record. Its bytes are then valid until visit returns.
+	rooms *rooms
+}
+
+// rooms is a stack of rooms.
+type rooms struct {
+	all   []*room
+	depth int
+}
+
+// enter returns a room, which belongs to the caller until it calls leave.
+func (r *rooms) enter() *room {
+	if r == nil {
+		return new(room)
+	}
+	if r.depth == len(r.all) {
+		r.all = append(r.all, new(room))
+	}
+	r.depth++
+	return r.all[r.depth-1]
+}
+
+func (r *rooms) leave() {
+	if r != nil {
+		r.depth--
+	}
 }
 
 var errPause = errors.New("pause")
@@ -38,7 +64,8 @@ func (w *walk) tree(path [][]byte, root uint64, after [][]byte) error {
 }
 
 func (w *walk) page(id uint64, l level, after [][]byte) error {
-	n, err := w.pages.node(id)
+	n, err := w.pages.nodeIn(w.rooms.enter(), id)
+	defer w.rooms.leave()
 	if err == nil && w.claim != nil {
 		err = w.claim(id, n.pages)
 	}

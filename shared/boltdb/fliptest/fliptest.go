@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"ordertally/shared/boltdb"
 )
 
@@ -77,6 +79,11 @@ func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 				useErr,
 			)
 		default:
+			if err := soundForBbolt(file); err != nil {
+				t.Errorf("byte %d of page %d, bit %d: check finds nothing, bbolt does: %v", at%pageSize, at/pageSize,
+					bit,
+					err)
+			}
 			harmless++
 		}
 		if err := os.Remove(file); err != nil {
@@ -90,6 +97,20 @@ func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 		refused,
 		harmless,
 	)
+}
+
+// soundForBbolt returns what bbolt's own check finds wrong with the pages.
+func soundForBbolt(path string) error {
+	db, err := bbolt.Open(path, 0, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.View(func(tx *bbolt.Tx) (err error) {
+		for fault := range tx.Check() {
+			err = errors.Join(err, fault)
+		}
+		return err
+	}), db.Close())
 }
 
 func write(t *testing.T, path string, data []byte) {
