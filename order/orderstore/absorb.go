@@ -36,13 +36,16 @@ type Absorber struct {
 
 // Absorbed counts what was new.
 type Absorbed struct {
-	Orders, Cancellations, Keys, References int
+	Orders        int `json:"orders"`
+	Cancellations int `json:"cancellations"`
+	Keys          int `json:"idempotency_keys"`
+	References    int `json:"references"`
 	// OldKeys are idempotency keys that were left out because they are older than their retention.
-	OldKeys int
+	OldKeys int `json:"old_keys"`
 	// OtherTypes are messages of types that this program does not know.
-	OtherTypes int
+	OtherTypes int `json:"other_types"`
 	// Repeated are records of messages that were there already.
-	Repeated int
+	Repeated int `json:"repeated"`
 }
 
 // NewAbsorber prepares the buckets in db. Keys used before keysAge are left out.

@@ -18,9 +18,10 @@ import (
 
 // Lineage is what the topic has of one lineage.
 type Lineage struct {
-	Name        string
-	Messages    int
-	First, Last time.Time // of its records
+	Name     string    `json:"name"`
+	Messages int       `json:"messages"`
+	First    time.Time `json:"first_at"` // of its records
+	Last     time.Time `json:"last_at"`
 }
 
 func (l *Lineage) add(at time.Time) {

@@ -12,28 +12,31 @@ import (
 
 // Report tells what came, and what did not.
 type Report struct {
-	Topic, Lineage string
-	Base           *Base // nil without one
+	Topic   string `json:"topic"`
+	Lineage string `json:"lineage"`
+	Base    *Base  `json:"base"` // nil without one
 	// What follows is about the topic. It is zero if the topic was not read.
-	Absorbed          orderstore.Absorbed
-	Slots             outbox.Absorbed
-	Lineages          []Lineage // all that the topic has
-	Watermark, Newest uint64
-	First             uint64 // the next order's slot
+	Absorbed  orderstore.Absorbed `json:"from_topic"`
+	Slots     outbox.Absorbed     `json:"slots"`
+	Lineages  []Lineage           `json:"lineages"` // all that the topic has
+	Watermark uint64              `json:"watermark"`
+	Newest    uint64              `json:"newest_slot"`
+	First     uint64              `json:"next_slot"` // the next order's
 	// Unpublished is how many messages the lost disk is known to have had after the watermark.
-	Unpublished uint64
-	Orphans     int      // cancellations whose orders are missing
-	Foreign     int      // records of other programs
-	Refused     []string // records of the lineage that are no messages of it, at most maxRefused
-	RefusedMore int
+	Unpublished uint64   `json:"unpublished"`
+	Orphans     int      `json:"orphans"` // cancellations whose orders are missing
+	Foreign     int      `json:"foreign"` // records of other programs
+	Refused     []string `json:"refused"` // records of the lineage that are no messages of it, at most maxRefused
+	RefusedMore int      `json:"refused_more"`
 }
 
 // Base tells what came from the base.
 type Base struct {
-	Records, Orders int
-	Faults          []string // what could not be read
-	More            int
-	Mended          []string
+	Records int      `json:"records"`
+	Orders  int      `json:"orders"`
+	Faults  []string `json:"faults"` // what could not be read
+	More    int      `json:"more_faults"`
+	Mended  []string `json:"mended"`
 }
 
 const maxRefused = 20

@@ -5,9 +5,10 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
+
+	"ordertally/shared/text/safetext"
 )
 
 // The codes of rejects. Codes of the service's problems are used too.
@@ -35,13 +36,12 @@ type Reject struct {
 // File is the position of the file with the row, among the files that were read.
 func (r *Reject) File() int { return r.file }
 
-// WriteRejects writes rejects as CSV with the header invoice,row,code,reason. A cell that a spreadsheet would run as a
-// formula gets a leading apostrophe.
+// WriteRejects writes rejects as CSV with the header invoice,row,code,reason.
 func WriteRejects(w io.Writer, rejects []Reject) error {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"invoice", "row", "code", "reason"}) // the error is kept and returned below
 	for _, r := range rejects {
-		_ = out.Write([]string{neutral(r.Invoice), strconv.Itoa(r.Row), r.Code, neutral(r.Reason)})
+		_ = out.Write([]string{safetext.Cell(r.Invoice), strconv.Itoa(r.Row), r.Code, safetext.Cell(r.Reason)})
 	}
 	out.Flush()
 	if err := out.Error(); err != nil {
@@ -49,13 +49,6 @@ func WriteRejects(w io.Writer, rejects []Reject) error {
 	}
 	return nil
 }
-
-// formula matches what makes a spreadsheet run a cell. It looks at the beginning, and after what some programs take for
-// a separator.
-var formula = regexp.MustCompile(`(^|[;\t\r\n])([=+\-@\t\r])`)
-
-// neutral keeps a spreadsheet from running text as a formula.
-func neutral(text string) string { return formula.ReplaceAllString(text, "$1'$2") }
 
 func sortRejects(rejects []Reject) {
 	slices.SortStableFunc(rejects, func(a, b Reject) int { return cmp.Or(a.file-b.file, a.Row-b.Row) })

@@ -233,15 +233,15 @@ type LogEnd struct {
 type Absorbed struct {
 	// Passed are slots whose messages waited or were parked when it was their turn. Those that were published later
 	// have other slots.
-	Passed []SlotSpan
+	Passed []SlotSpan `json:"passed"`
 	// Expired are slots of messages that the log's retention may have deleted.
-	Expired []SlotSpan
+	Expired []SlotSpan `json:"expired"`
 	// Lost are slots that were published, and are in the log no more.
-	Lost []SlotSpan
+	Lost []SlotSpan `json:"lost"`
 	// Again is how many messages of the file will be published again, under new slots, because the log never got them.
-	Again int
+	Again int `json:"again"`
 	// Kept is how many messages of the file wait or are parked, as before.
-	Kept int
+	Kept int `json:"kept"`
 }
 
 // Finish completes the outbox: it is ready to go on after end.Last. It publishes nothing again that was published.

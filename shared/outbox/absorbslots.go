@@ -9,7 +9,10 @@ import (
 )
 
 // SlotSpan is a run of slots, with both ends included.
-type SlotSpan struct{ First, Last uint64 }
+type SlotSpan struct {
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+}
 
 // Slots returns how many slots there are.
 func (s SlotSpan) Slots() uint64 { return s.Last - s.First + 1 }

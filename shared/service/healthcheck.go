@@ -27,9 +27,9 @@ type HealthCheck struct {
 	// Certificate (PEM) to show where ops-tls-client-ca-file asks for one; that of ops-tls-cert-file without it.
 	//
 	// The listener accepts its own certificate if its client authorities issued it for clients too.
-	ClientCertFile string `name:"ops-client-cert-file" placeholder:"FILE"`
+	ClientCertFile string `name:"ops-client-cert-file" placeholder:"FILE" setting:""`
 	// Private key (PEM) of that certificate.
-	ClientKeyFile string `name:"ops-client-key-file" placeholder:"FILE"`
+	ClientKeyFile string `name:"ops-client-key-file" placeholder:"FILE" setting:""`
 	// What to ask.
 	Check string `default:"livez" enum:"livez,readyz,startupz" name:"check"`
 }

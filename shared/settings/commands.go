@@ -29,8 +29,8 @@ func (s *source) documentCommands(w io.Writer, program *kong.Node) error {
 	return err
 }
 
-// mostFlags is how many flags of its own a verb lists. The others run or check whole services.
-const mostFlags = 24
+// mostSettings is how many settings a verb lists. Verbs with more run or check whole services.
+const mostSettings = 24
 
 func (s *source) documentFlags(text *strings.Builder, verb *kong.Node) {
 	var rows []row
@@ -38,16 +38,19 @@ func (s *source) documentFlags(text *strings.Builder, verb *kong.Node) {
 		rows = append(rows, row{flag: "`" + argument.Summary() + "`", preset: argument.Default,
 			allowed: strings.ReplaceAll(argument.Enum, ",", ", "), help: strings.TrimSuffix(argument.Help, ".")})
 	}
-	var own []*kong.Flag
+	var typed, settings []row
 	for _, flag := range verb.Flags {
-		if flag.Group == nil && !flag.Hidden && flag.Name != "target" && flag.Name != "every" { // said above for all
-			own = append(own, flag)
+		switch r := s.row(flag); {
+		case flag.Group != nil, flag.Hidden, flag.Name == "target": // said above for all
+		case r.env == "":
+			typed = append(typed, r)
+		default:
+			settings = append(settings, r)
 		}
 	}
-	if len(own) <= mostFlags {
-		for _, flag := range own {
-			rows = append(rows, s.row(flag))
-		}
+	rows = append(rows, typed...)
+	if len(settings) <= mostSettings {
+		rows = append(rows, settings...)
 	}
 	if len(rows) > 0 {
 		text.WriteString("\n| argument, flag | default | allowed | meaning |\n|---|---|---|---|\n")
@@ -56,7 +59,7 @@ func (s *source) documentFlags(text *strings.Builder, verb *kong.Node) {
 		r := &rows[i]
 		fmt.Fprintf(text, "| %s | %s | %s | %s |\n", r.flag, cell(r.preset), cell(r.allowed), cell(r.help))
 	}
-	if len(own) > mostFlags {
-		text.WriteString("\nIts flags are the [settings](settings.md).\n")
+	if len(settings) > mostSettings {
+		text.WriteString("\nIts other flags are [settings](settings.md).\n")
 	}
 }

@@ -59,6 +59,9 @@ func (s *source) others(program, but *kong.Node, known []row) (rows []row) {
 		}
 		for _, flag := range verb.Flags {
 			r := s.row(flag)
+			if r.env == "" {
+				continue // of this verb alone
+			}
 			i, met := at[r.key()]
 			if !met {
 				i = len(rows)

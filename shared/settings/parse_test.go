@@ -26,9 +26,11 @@ type serve struct {
 }
 
 type cli struct {
-	Serve serve `cmd:"" help:"Run the service."`
+	Serve serve `checks:"itself" cmd:"" help:"Run the service."`
 	Keys  struct {
-		Target string `required:"" help:"URL."`
+		Status  string `help:"Only those."`
+		Workers int    `help:"Of this command." typed:""`
+		Target  string `required:"" setting:"" help:"URL."`
 	} `cmd:"" help:"Keys."`
 }
 
@@ -127,6 +129,36 @@ func TestRequiredSettingsMayComeFromAnywhere(t *testing.T) {
 			t.Errorf("%+v, %v", c.Keys, err)
 		}
 	}
+}
+
+// What one command is to do is not taken from a variable or a file that was made for something else.
+func TestWhatACommandDoesIsTypedOnly(t *testing.T) {
+	env := map[string]string{"ORDER_STATUS": "placed", "ORDER_WORKERS": "9", "ORDER_TARGET": "http://x"}
+	c, err := parse(t, "workers: 8\n", env, "keys")
+	if err != nil || c.Keys.Status != "" || c.Keys.Workers != 0 || c.Keys.Target != "http://x" {
+		t.Errorf("%+v, %v", c.Keys, err)
+	}
+	if c, err = parse(t, "", env, "keys", "--status", "a", "--workers", "7"); err != nil || c.Keys.Status != "a" ||
+		c.Keys.Workers != 7 {
+		t.Errorf("typed: %+v, %v", c.Keys, err)
+	}
+	if _, err = parse(t, "status: placed\n", env, "keys"); err == nil ||
+		!strings.Contains(err.Error(), "order.yaml:1: status: no such setting") {
+		t.Errorf("in a file: %v", err)
+	}
+	if help := helpOf(t, "keys"); strings.Contains(help, "$ORDER_STATUS") || !strings.Contains(help, "$ORDER_TARGET") {
+		t.Error(help)
+	}
+}
+
+func helpOf(t *testing.T, verb string) string {
+	t.Helper()
+	var out bytes.Buffer
+	p := settings.Program{Name: "order", EnvPrefix: "ORDER", Stdout: &out}
+	if _, err := p.Parse(&cli{}, []string{verb, "--help"}); !errors.Is(err, settings.ErrAnswered) {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 func TestPrefixesAreApart(t *testing.T) {

@@ -15,15 +15,15 @@ import (
 
 // printing is a program with a command to document, a group of others, and `config print`.
 type printing struct {
-	Serve struct{ served } `cmd:""`
+	Serve struct{ served } `checks:"itself" cmd:""`
 	Keys  struct {
 		New struct {
-			Target string `required:"" help:"URL."`
+			Target string `required:"" setting:"" help:"URL."`
 			Data   string `default:"order.db" help:"The file, of a service that is stopped."`
 		} `cmd:""`
 		Ls struct {
-			Target     string `required:"" help:"URL."`
-			APIKeyFile string `help:"File with the key." placeholder:"FILE"`
+			Target     string `required:"" setting:"" help:"URL."`
+			APIKeyFile string `help:"File with the key." placeholder:"FILE" setting:""`
 		} `cmd:""`
 	} `cmd:""`
 	Config struct {
@@ -152,8 +152,6 @@ func TestTheDocumentationHasEverySetting(t *testing.T) {
 		"| `--target` | `ORDER_TARGET` | (must be given) |  | URL | keys |\n" +
 		"| `--data` | `ORDER_DATA` | order.db |  | The file, of a service that is stopped | keys new |\n" +
 		"| `--api-key-file` | `ORDER_API_KEY_FILE` |  |  | File with the key | keys ls |\n" +
-		"| `--output`, `-o` | `ORDER_OUTPUT` | table | table, yaml, markdown, commands | Form. yaml can be " +
-		"used as a settings file; markdown documents the settings of all verbs, commands the verbs | config print |\n" +
 		"|  | `ORDER_API_KEY` |  |  | The key |  |\n"
 	if got := printed(t, "data: other.db\n", map[string]string{"ORDER_API_KEY": "x"}, "-o", "markdown"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

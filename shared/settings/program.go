@@ -74,7 +74,7 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: helpWidth}),
 		kong.WithBeforeResolve(src.load),
 		kong.Resolvers(src),
-		kong.ValueFormatter(p.helpText),
+		kong.ValueFormatter(src.helpText),
 		kong.Bind(&Sources{src}),
 	}, p.Options...)
 	k, err := kong.New(cli, options...)
@@ -164,22 +164,21 @@ func helpCommand(name string, err error) string {
 	return name + " --help"
 }
 
-// envName returns the variable of a flag, or "" for flags without one.
+// envName returns the variable of a setting.
 func (p Program) envName(flag string) string {
-	if flag == "help" || flag == "version" {
-		return ""
-	}
 	return p.EnvPrefix + "_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag))
 }
 
 // helpText adds the values that a flag may have and its variable to its line of --help.
-func (p Program) helpText(value *kong.Value) string {
+func (s *source) helpText(value *kong.Value) string {
 	var more []string
 	if value.Enum != "" {
 		more = append(more, strings.ReplaceAll(strings.TrimPrefix(value.Enum, ","), ",", ", ")) // "" is not given
 	}
-	if name := p.envName(value.Name); name != "" && value.Flag != nil {
-		more = append(more, "$"+name)
+	if value.Flag != nil {
+		if name := s.envOf(value.Flag); name != "" {
+			more = append(more, "$"+name)
+		}
 	}
 	if more == nil {
 		return value.Help

@@ -16,17 +16,29 @@ import (
 // set. (With kong's own handling of variables, any resolver would override them.)
 type source struct {
 	program Program
-	config  *kong.Flag          // --config
-	flags   map[string]struct{} // the names a file may use
-	nested  []string            // those with a YAML value: the flag has the tag yaml
+	config  *kong.Flag              // --config
+	flags   map[*kong.Flag]struct{} // those that the environment and the file may give
+	nested  []string                // the names of those with a YAML value: the flag has the tag yaml
 
 	loaded bool
 	file   map[string]entry
 }
 
-// takeFlags notes the flags of all commands.
+// takeFlags notes the settings among the flags of all commands.
+//
+// The flags of a whole service are settings, wherever a command has one of their names. So is what reaches a running
+// service: a flag in a group, or with the tag setting. Any other flag says what one command is to do, such as a filter
+// or a reason. It counts on the command line alone: a variable that was set for something else must not change what is
+// listed or discarded. The tag typed makes such a flag of one with a service's name.
 func (s *source) takeFlags(model *kong.Application) error {
-	s.flags = make(map[string]struct{})
+	s.flags = make(map[*kong.Flag]struct{})
+	ofServices := make(map[string]bool)
+	for _, node := range model.Leaves(false) {
+		for _, flag := range node.Flags {
+			ofServices[flag.Name] = ofServices[flag.Name] || node.Tag.Get("checks") == "itself" &&
+				!flag.Tag.Has("typed")
+		}
+	}
 	var errs []error
 	var visit func(node *kong.Node)
 	visit = func(node *kong.Node) {
@@ -37,12 +49,12 @@ func (s *source) takeFlags(model *kong.Application) error {
 			if err := checkDefault(flag); err != nil {
 				errs = append(errs, err)
 			}
-			switch flag.Name {
-			case "config":
+			switch isSetting := ofServices[flag.Name] || flag.Group != nil || flag.Tag.Has("setting"); {
+			case flag.Name == "config":
 				s.config = flag
-			case "help", "version":
+			case flag.Name == "help", flag.Name == "version", flag.Tag.Has("typed"), !isSetting:
 			default:
-				s.flags[flag.Name] = struct{}{}
+				s.flags[flag] = struct{}{}
 				if flag.Tag.Has("yaml") {
 					s.nested = append(s.nested, flag.Name)
 				}
@@ -95,8 +107,28 @@ func refuseOutside(ctx *kong.Context) error {
 // Validate does nothing, because keys were checked when the file was read.
 func (s *source) Validate(*kong.Application) error { return nil }
 
+// envOf returns the variable of a flag, or "" for flags that no variable gives.
+func (s *source) envOf(flag *kong.Flag) string {
+	if _, is := s.flags[flag]; !is && flag != s.config {
+		return ""
+	}
+	return s.program.envName(flag.Name)
+}
+
+// names are the keys that a file may have.
+func (s *source) names() []string {
+	names := make(map[string]struct{})
+	for flag := range s.flags {
+		names[flag.Name] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
 // Resolve returns the flag's value from the environment or the file, or nil when neither has it.
 func (s *source) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if _, is := s.flags[flag]; !is {
+		return nil, nil
+	}
 	if text, name := s.env(flag.Name); text != "" {
 		if err := try(flag, text); err != nil {
 			return nil, fmt.Errorf("environment variable %s: %w", name, err)
@@ -119,9 +151,6 @@ func (s *source) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 
 func (s *source) env(flag string) (text, name string) {
 	name = s.program.envName(flag)
-	if name == "" {
-		return "", ""
-	}
 	text, _ = s.program.LookupEnv(name)
 	return text, name
 }
@@ -143,7 +172,7 @@ func (s *source) load(ctx *kong.Context) error {
 		return nil
 	}
 	var err error
-	s.file, err = readFile(path, slices.Sorted(maps.Keys(s.flags)), s.nested)
+	s.file, err = readFile(path, s.names(), s.nested)
 	return err
 }
 

@@ -14,7 +14,7 @@ import (
 // Value is one setting of a command, as it is in force.
 type Value struct {
 	Name    string // of the flag, and of the key in the file
-	Env     string // of the variable
+	Env     string // of the variable; "" if it counts on the command line alone
 	Text    string // the value in force, as given to the flag; a URL as secret.URL shows it
 	Default string // as given to the flag
 	Allowed string // the values that it may have, for people to read; "" for any
@@ -62,10 +62,10 @@ func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 	if flag.PlaceHolder == "URL" {
 		v.Text = secret.URL(v.Text)
 	}
-	if e, inFile := s.source.file[flag.Name]; inFile {
+	if e, inFile := s.source.file[flag.Name]; inFile && v.Env != "" {
 		v.Source = e.path + ":" + strconv.Itoa(e.line)
 	}
-	if set, _ := s.source.env(flag.Name); set != "" {
+	if set, _ := s.source.env(flag.Name); set != "" && v.Env != "" {
 		v.Source = "$" + v.Env
 	}
 	for _, p := range ctx.Path {
@@ -79,7 +79,7 @@ func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 // describe returns what is known about a flag besides its value.
 func (s *source) describe(flag *kong.Flag) Value {
 	v := Value{
-		Name: flag.Name, Env: s.program.envName(flag.Name), Default: flag.Default,
+		Name: flag.Name, Env: s.envOf(flag), Default: flag.Default,
 		Allowed: parseAllowed(flag.Tag.Get).String(), Help: strings.TrimSuffix(flag.OrigHelp, "."),
 	}
 	if v.Default == "" && flag.Target.Kind() != reflect.String && !flag.IsSlice() {

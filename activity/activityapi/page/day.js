@@ -2,7 +2,7 @@
 import { DateField, html, useState, useMemo, useEffect, useRef, useAsk, useNow, change, go, to, number, money, clock, longDay, weekday, shortDay, addDays, dateOf, plural, percent, color,
   Card, Tile, Delta, Segment, Chip, Icon, Blank, Loading, Failed, Badge, save } from "/assets/console.js";
 import { Plot } from "/assets/chart.js";
-import { figuresOf, currenciesOf, currencyLabel, measuresOf, isMoney, titleOf, nounOf, counted, Digits, csvOf } from "/assets/figures.js";
+import { figuresOf, currenciesOf, currencyLabel, measuresOf, isMoney, titleOf, nounOf, counted, Digits } from "/assets/figures.js";
 
 // minuteOf returns the minute of the day of an instant in a zone. An instant of a day's minutes is asked for often.
 const known = new Map();
@@ -196,7 +196,7 @@ export const Day = ({ activity, activities, base, query, zone, ownZone, orders, 
     for (const o of [day.data, prev.whole.data, week.whole.data].filter(Boolean)) {
       for (const hour of o.hours) rows.push([o.day, hour.starts_at.slice(11, 16), ...list.filter((f) => f.of(data.hours[0]) !== undefined).map((f) => f.of(hour) ?? 0)]);
     }
-    save(`${activity.toLowerCase()}-${date}.csv`, "text/csv", csvOf(rows));
+    save(`${activity.toLowerCase()}-${date}.csv`, rows);
   };
   const net = list[0]?.currency && cancelled?.[list[0].id]?.[currency];
 

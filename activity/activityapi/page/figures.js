@@ -70,10 +70,3 @@ export const Digits = ({ id, n }) => {
   const parts = number(n).split(",");
   return html`<span id=${id} class="digits">${parts.map((part, i) => i ? html`<span class="thousand">${part}</span>` : part)}</span>`;
 };
-
-/** csvOf writes rows as CSV (RFC 4180). Cells that a spreadsheet would take for a formula get a quote before them. */
-export const csvOf = (rows) => rows.map((cells) => cells.map((cell) => {
-  let text = String(cell ?? "");
-  if (typeof cell === "string" && /^[=+\-@\t\r]/.test(text)) text = "'" + text;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}).join(",") + "\r\n").join("");

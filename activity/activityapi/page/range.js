@@ -2,7 +2,7 @@
 import { DateField, html, useState, useAsk, useEffect, change, go, number, money, dateOf, addDays, daysBetween, shortDay, weekday, longDay, monthName, plural, percent,
   Card, Tile, Delta, Segment, Check, Icon, Blank, Loading, Failed, Badge, save } from "/assets/console.js";
 import { Plot } from "/assets/chart.js";
-import { figuresOf, currenciesOf, currencyLabel, nounOf, csvOf } from "/assets/figures.js";
+import { figuresOf, currenciesOf, currencyLabel, nounOf } from "/assets/figures.js";
 import { Head, Activities } from "/assets/day.js";
 
 const monday = (day) => addDays(day, -((new Date(day + "T00:00:00Z").getUTCDay() + 6) % 7));
@@ -98,7 +98,7 @@ export const Range = ({ activity, activities, base, query, zone, ownZone, orders
     const main = list[0], offOf = (i) => main.of(offRows[i]) ?? 0;
     const download = () => {
       const head = [by, ...columns.map((f) => f.id.replace("-", "_") + (f.currency ? `_${f.currency.toLowerCase()}_minor` : "")), ...(nets && main.currency ? ["cancelled_" + main.currency.toLowerCase() + "_minor", "net_" + main.currency.toLowerCase() + "_minor"] : [])];
-      save(`${activity.toLowerCase()}-${from}-to-${to}-by-${by}.csv`, "text/csv", csvOf([head, ...rows.map((row, i) => [row[by], ...columns.map((f) => row.unavailable ? "" : f.of(row) ?? 0), ...(nets && main.currency ? [offOf(i), (main.of(row) ?? 0) - offOf(i)] : [])])]));
+      save(`${activity.toLowerCase()}-${from}-to-${to}-by-${by}.csv`, [head, ...rows.map((row, i) => [row[by], ...columns.map((f) => row.unavailable ? "" : f.of(row) ?? 0), ...(nets && main.currency ? [offOf(i), (main.of(row) ?? 0) - offOf(i)] : [])])]);
     };
     return html`<div class="stack">
       <div class="tiles">${shown.map((f, i) => {

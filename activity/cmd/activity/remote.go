@@ -19,7 +19,7 @@ var activityNames = access.Names{Target: "--target", Variable: keyVariable}
 // running is a running service.
 type running struct {
 	// URL of the activity service.
-	Target       string `default:"http://127.0.0.1:8090"`
+	Target       string `default:"http://127.0.0.1:8090" setting:""`
 	access.Flags `embed:"" group:"To reach the service:"`
 }
 

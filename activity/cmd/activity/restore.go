@@ -23,6 +23,7 @@ type restoreCmd struct {
 	Data string `required:"" placeholder:"NEW"`
 	// The backup, or the database file of a stopped service, that it is made from.
 	Base string `required:"" placeholder:"FILE"`
+	output.Form
 }
 
 // Run writes to standard output what was made.
@@ -35,8 +36,13 @@ func (c *restoreCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(out, fmt.Sprintf("restored %s from %s, and checked it: activity serve --data %[1]s reads on from "+
-		"where it stands\n", c.Data, c.Base))
+	return c.Write(out, struct {
+		File string `json:"file"`
+		Base string `json:"base"`
+	}{c.Data, c.Base}, func(out io.Writer) error {
+		return output.Print(out, "restored %s from %s, and checked it: activity serve --data %[1]s reads on from "+
+			"where it stands\n", c.Data, c.Base)
+	})
 }
 
 // extract makes a new database file of the activity service from a backup or another file, and checks it. If it is not

@@ -26,7 +26,7 @@ type verifyCmd struct {
 	OrdersAccess access.Flags `embed:"" prefix:"orders-" group:"To reach the order services:"`
 	// URLs of the order services whose orders the activity counts, separated by commas. All are sent the same
 	// credential.
-	Orders []string `placeholder:"URL" required:""`
+	Orders []string `placeholder:"URL" required:"" setting:""`
 }
 
 // errDiffer ends the command with exit code 1.

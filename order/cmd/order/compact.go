@@ -16,9 +16,19 @@ import (
 type compactCmd struct {
 	// Database file of a stopped service.
 	Data string `default:"${data}"`
+	output.Form
 }
 
-// Run compacts the file and writes one line to standard output.
+// compacted is what the verb answers with.
+type compacted struct {
+	File    string  `json:"file"`
+	Before  int64   `json:"bytes_before"`
+	After   int64   `json:"bytes_after"`
+	Records int     `json:"records"` // that were compared
+	Seconds float64 `json:"seconds"`
+}
+
+// Run compacts the file and says so on standard output.
 func (c *compactCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *compactCmd) run(ctx context.Context, out io.Writer) error {
@@ -29,6 +39,10 @@ func (c *compactCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return output.Print(out, "%s: %d bytes before, %d after; %s compared in %s\n", c.Data, done.Before, done.After,
-		output.Count(done.Records, "record"), output.Took(time.Since(start)))
+	took := time.Since(start)
+	return c.Write(out, compacted{c.Data, done.Before, done.After, done.Records, took.Seconds()},
+		func(out io.Writer) error {
+			return output.Print(out, "%s: %d bytes before, %d after; %s compared in %s\n", c.Data, done.Before,
+				done.After, output.Count(done.Records, "record"), output.Took(took))
+		})
 }

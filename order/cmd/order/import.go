@@ -14,6 +14,7 @@ import (
 	"ordertally/order/retail"
 	"ordertally/shared/settings"
 	"ordertally/shared/text/output"
+	"ordertally/shared/text/safetext"
 )
 
 type importCmd struct {
@@ -34,17 +35,37 @@ type importCmd struct {
 	Concurrency int `default:"8"`
 	// How long to repeat a request that the service does not answer, or answers with "later".
 	RetryFor time.Duration `default:"60s"`
+	output.Form
 }
 
-// Run imports the files. On a terminal it shows a progress bar. The summary is one line on standard error.
+// imported is what the verb answers with in JSON.
+type imported struct {
+	Files    int      `json:"files"`
+	Invoices int      `json:"invoices"`
+	Placed   int      `json:"placed"`
+	Replayed int      `json:"replayed"`
+	Rejected int      `json:"rejected"`
+	NotSent  int      `json:"not_sent"`
+	Taken    string   `json:"read_as"`   // how the files were read, if it is not as usual
+	NoResult []string `json:"no_result"` // files that brought nothing, and why
+	Seconds  float64  `json:"seconds"`
+}
+
+// Run imports the files. On a terminal it shows a progress bar. The summary is one line on standard error, or JSON on
+// standard output.
 func (c *importCmd) Run(ctx context.Context) error {
-	return c.run(ctx, os.Stderr)
+	return c.run(ctx, safetext.Stdout(), os.Stderr)
 }
 
 // run writes the summary to stderr. If something went wrong, the summary is part of the error, so that there is still
 // only one line. A file from which nothing was placed is an error too, even if each of its invoices was rejected. It is
 // probably the wrong file.
-func (c *importCmd) run(ctx context.Context, stderr io.Writer) error {
+func (c *importCmd) run(ctx context.Context, stdout, stderr io.Writer) error {
+	inJSON := c.Output == "json" || c.Output == "ndjson"
+	if inJSON && c.Rejects == "-" {
+		return settings.WithExitCode(errors.New("--rejects - and -o json both write to standard output: name a file "+
+			"for the rejects"), settings.ExitUsage)
+	}
 	shop, err := c.connect()
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
@@ -73,7 +94,13 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	written := rejects.publish(func(w io.Writer) error { return retail.WriteRejects(w, summary.Rejects) })
-	line := c.describe(&summary, time.Since(start))
+	took := time.Since(start)
+	line := c.describe(&summary, took)
+	if inJSON {
+		answered := c.Write(stdout, imported{summary.Files, summary.Invoices, summary.Placed, summary.Replayed,
+			len(summary.Rejects), summary.NotSent(), summary.Taken, summary.NoResult, took.Seconds()}, nil)
+		err = errors.Join(err, answered)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%s; interrupted with %d not sent, import again to go on", line, summary.NotSent())
@@ -89,7 +116,9 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer) error {
 			listed(summary.NoResult),
 		)
 	}
-	fmt.Fprintln(stderr, line)
+	if !inJSON {
+		fmt.Fprintln(stderr, line)
+	}
 	return nil
 }
 

@@ -38,7 +38,7 @@ func TestImport_WritesOneLineAndTheRejects(t *testing.T) {
 	}
 	for _, counts := range []string{"279 placed, 0 replayed", "0 placed, 279 replayed"} {
 		var stderr bytes.Buffer
-		if err := c.run(t.Context(), &stderr); err != nil {
+		if err := c.run(t.Context(), io.Discard, &stderr); err != nil {
 			t.Fatal(err)
 		}
 		want := "^import: 310 invoices in 2 files: " + counts + `, 31 rejected \(listed in ` +
@@ -61,7 +61,7 @@ func TestImport_WritesOneLineAndTheRejects(t *testing.T) {
 func TestImport_SaysHowToGetARejectsFile(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	var stderr bytes.Buffer
-	err := command(service.URL, day("2010-12-03")).run(t.Context(), &stderr)
+	err := command(service.URL, day("2010-12-03")).run(t.Context(), io.Discard, &stderr)
 	if err != nil || !strings.Contains(stderr.String(),
 		"108 invoices in 1 file: 73 placed, 0 replayed, 35 rejected (--rejects FILE lists them)") {
 		t.Fatalf("%q, %v", stderr.String(), err)
@@ -75,7 +75,7 @@ func TestImport_WritesOneLineWhenItFails(t *testing.T) {
 	c.RetryFor = 0
 	c.Rejects = filepath.Join(t.TempDir(), "rejects.csv")
 	var stderr bytes.Buffer
-	err := c.run(t.Context(), &stderr)
+	err := c.run(t.Context(), io.Discard, &stderr)
 	if settings.ExitCode(err) != settings.ExitFailed || stderr.Len() != 0 || strings.Contains(err.Error(), "\n") ||
 		!strings.Contains(err.Error(), "0 placed, 0 replayed, 35 rejected") ||
 		!strings.Contains(err.Error(), "73 not sent") {
@@ -87,7 +87,7 @@ func TestImport_WritesOneLineWhenItFails(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.run(ctx, &stderr); settings.ExitCode(err) != settings.ExitFailed ||
+	if err := c.run(ctx, io.Discard, &stderr); settings.ExitCode(err) != settings.ExitFailed ||
 		!strings.Contains(err.Error(), "interrupted with 73 not sent") {
 		t.Fatalf("interrupted: %v", err)
 	}
@@ -109,7 +109,7 @@ func TestImport_FindsWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 		c := command(service.URL, day("2010-12-03"))
 		change(c)
 		var stderr bytes.Buffer
-		err := c.run(t.Context(), &stderr)
+		err := c.run(t.Context(), io.Discard, &stderr)
 		if err == nil || settings.ExitCode(err) != int(name[0]-'0') || stderr.Len() > 0 ||
 			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: exit code %d, %v", name, settings.ExitCode(err), err)
@@ -137,7 +137,7 @@ func TestReport_DoesNotReplaceAPipe(t *testing.T) {
 	}
 	defer reader.Close()
 	var stderr bytes.Buffer
-	if err := c.run(t.Context(), &stderr); err != nil {
+	if err := c.run(t.Context(), io.Discard, &stderr); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(c.Rejects); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
@@ -165,7 +165,7 @@ func TestImport_SaysInItsOneLineWhatItTook(t *testing.T) {
 	c := command(service.URL, writeCSV(t, "eu.csv", semicolons+"1;A;caf\xe9;1;06.07.2011 08:26;2,55;;\n"),
 		day("2010-12-03"))
 	var stderr bytes.Buffer
-	if err := c.run(t.Context(), &stderr); err != nil {
+	if err := c.run(t.Context(), io.Discard, &stderr); err != nil {
 		t.Fatal(err)
 	}
 	want := "; eu.csv read as windows-1252, semicolons, 06.07.2011 08:26 day first (no row tells; --dates " +
@@ -180,7 +180,7 @@ func TestImport_TellingDecides(t *testing.T) {
 	c := command(service.URL, writeCSV(t, "eu.csv", semicolons+"1;A;caf\xe9;1;06.07.2011 08:26;2,55;;\n"))
 	c.Encoding, c.Separator, c.Dates = "iso-8859-15", "semicolon", "month-first"
 	var stderr bytes.Buffer
-	if err := c.run(t.Context(), &stderr); err != nil ||
+	if err := c.run(t.Context(), io.Discard, &stderr); err != nil ||
 		!strings.HasSuffix(stderr.String(), "; read as iso-8859-15, semicolons, 06.07.2011 08:26 month first\n") {
 		t.Fatalf("%q, %v", stderr.String(), err)
 	}
@@ -190,7 +190,7 @@ func TestImport_TellingDecides(t *testing.T) {
 	} {
 		c := command(service.URL, day("2010-12-03"))
 		change(c)
-		if err := c.run(t.Context(), &stderr); settings.ExitCode(err) != settings.ExitUsage ||
+		if err := c.run(t.Context(), io.Discard, &stderr); settings.ExitCode(err) != settings.ExitUsage ||
 			!strings.Contains(err.Error(), "want auto") {
 			t.Errorf("%v", err)
 		}
@@ -203,7 +203,7 @@ func TestImport_AFileThatCameToNothingIsAFailure(t *testing.T) {
 	empty := writeCSV(t, "empty.csv", semicolons)
 	var stderr bytes.Buffer
 	for range 2 { // placed, then replayed
-		err := command(service.URL, day("2010-12-03"), bad, empty).run(t.Context(), &stderr)
+		err := command(service.URL, day("2010-12-03"), bad, empty).run(t.Context(), io.Discard, &stderr)
 		if settings.ExitCode(err) != settings.ExitFailed || stderr.Len() != 0 || strings.Contains(err.Error(), "\n") ||
 			!strings.Contains(err.Error(), "2 files came to nothing: "+bad+" (row 2: ") ||
 			!strings.Contains(err.Error(), empty+" (it has no rows)") {
@@ -211,7 +211,7 @@ func TestImport_AFileThatCameToNothingIsAFailure(t *testing.T) {
 		}
 	}
 	cancelled := writeCSV(t, "cancelled.csv", semicolons+"C1;A;a;-1;06.07.2011 08:26;2,55;;\n")
-	if err := command(service.URL, cancelled).run(t.Context(), &stderr); err != nil {
+	if err := command(service.URL, cancelled).run(t.Context(), io.Discard, &stderr); err != nil {
 		t.Fatalf("a file of cancellations: %v", err)
 	}
 }
@@ -232,7 +232,7 @@ func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
 		if err := os.Symlink(target, c.Rejects); err != nil {
 			t.Fatal(err)
 		}
-		err := c.run(t.Context(), io.Discard)
+		err := c.run(t.Context(), io.Discard, io.Discard)
 		if settings.ExitCode(err) != settings.ExitFailed ||
 			!strings.Contains(err.Error(), "is a symbolic link: name the file itself") {
 			t.Errorf("%s: %v", name, err)
@@ -254,7 +254,7 @@ func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
 	if err := os.Link(victim, c.Rejects); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.run(t.Context(), io.Discard); err != nil {
+	if err := c.run(t.Context(), io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(c.Rejects)
@@ -285,7 +285,7 @@ func TestReport_RefusesWhatWouldLoseAFileOrWaitForEver(t *testing.T) {
 	} {
 		c := command(service.URL, input)
 		c.Rejects = rejects
-		if err := c.run(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+		if err := c.run(t.Context(), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", rejects, err, want)
 		}
 	}

@@ -22,7 +22,7 @@ var orderNames = access.Names{Target: "--target", Variable: keyVariable}
 // running is a running service.
 type running struct {
 	// URL of the order service.
-	Target       string `default:"http://127.0.0.1:8080"`
+	Target       string `default:"http://127.0.0.1:8080" setting:""`
 	access.Flags `embed:"" group:"To reach the service:"`
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -41,6 +40,16 @@ type restoreCmd struct {
 	IdempotencyRetention time.Duration `default:"720h" range:"1m..876000h"`
 	// How long published messages are kept in the file.
 	OutboxRetention time.Duration `default:"168h" range:"1m..876000h"`
+
+	output.Form
+}
+
+// restored is what the verb answers with.
+type restored struct {
+	File   string `json:"file"`
+	DryRun bool   `json:"dry_run"`
+	*restore.Report
+	Seconds float64 `json:"seconds"`
 }
 
 // Run makes the file, and prints what came and what did not. On a terminal it shows what it does meanwhile.
@@ -70,12 +79,12 @@ func (c *restoreCmd) run(ctx context.Context, out, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := report.Write(out); err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	done := c.Data + " is ready: order serve --data " + c.Data
-	if c.DryRun {
-		done = "nothing was written, and nobody was stopped"
-	}
-	return output.Print(out, "%s (%s)\n", done, output.Took(time.Since(began)))
+	took := time.Since(began)
+	return c.Write(out, restored{c.Data, c.DryRun, report, took.Seconds()}, func(out io.Writer) error {
+		done := c.Data + " is ready: order serve --data " + c.Data
+		if c.DryRun {
+			done = "nothing was written, and nobody was stopped"
+		}
+		return errors.Join(report.Write(out), output.Print(out, "%s (%s)\n", done, output.Took(took)))
+	})
 }

@@ -23,7 +23,7 @@ type traceCmd struct {
 	remote
 	Activity access.Flags `embed:"" prefix:"activity-" group:"To reach the activity service:"`
 	// URL of the activity service.
-	ActivityTarget string `default:"http://127.0.0.1:8090"`
+	ActivityTarget string `default:"http://127.0.0.1:8090" setting:""`
 	// Id of the order.
 	ID string `arg:"" name:"id"`
 	output.Watch

@@ -123,14 +123,8 @@ const Filters = ({ query }) => {
     ${on && html`<a class="btn bare" href="/"><${Icon} name="cross" />Clear</a>`}</div>`;
 };
 
-const csvOf = (orders) => {
-  const cell = (value) => {
-    const text = String(value ?? ""), safe = /^[=+\-@\t]/.test(text) ? "'" + text : text; // a spreadsheet would take it for a formula
-    return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  const rows = orders.map((o) => [o.id, o.reference, o.source, o.customer_id, o.placed_at, o.currency, o.total, o.lines.length, o.status, o.publication.state].map(cell).join(","));
-  return ["id,reference,source,customer_id,placed_at,currency,total_minor_units,lines,status,publication", ...rows].join("\n") + "\n";
-};
+const rowsOf = (orders) => [["id", "reference", "source", "customer_id", "placed_at", "currency", "total_minor_units", "lines", "status", "publication"],
+  ...orders.map((o) => [o.id, o.reference, o.source, o.customer_id, o.placed_at, o.currency, o.total, o.lines.length, o.status, o.publication.state])];
 
 const List = ({ query }) => {
   const call = callOf(query), pages = Math.max(1, Number(query.pages) || 1);
@@ -153,7 +147,7 @@ const List = ({ query }) => {
   return html`<section class="card" aria-labelledby="list-title">
     ${orders?.length > 0 ? html`<header><h2 id="list-title"><span>${list.more ? `The newest ${number(orders.length)}` : plural(orders.length, "order")}</span> <span class="muted small">${totalOf(orders)}</span></h2>
       ${problem ? html`<p class="bad" role="status">${problem.message} Orders of ${when(list.at)} are shown.</p>` : pages === 1 && !query.placed_to && html`<p><span class="dot good" aria-hidden="true"></span> New orders appear here</p>`}
-      <button class="btn only-wide" type="button" onClick=${() => save(`orders-${dateOf(Date.now())}.csv`, "text/csv", csvOf(orders))}><${Icon} name="download" />CSV</button></header>` : html`<h2 class="sr" id="list-title">The list</h2>`}
+      <button class="btn only-wide" type="button" onClick=${() => save(`orders-${dateOf(Date.now())}.csv`, rowsOf(orders))}><${Icon} name="download" />CSV</button></header>` : html`<h2 class="sr" id="list-title">The list</h2>`}
     ${list.corrupt > 0 && html`<p class="body bad">${plural(list.corrupt, "order")} could not be read: the records are damaged. See <code>order check</code>.</p>`}
     ${inside}</section>`;
 };

@@ -8,8 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/shared/auth"
@@ -28,19 +26,11 @@ type Service struct {
 // common are the flags of every verb. They say where the keys are: with a running service or in a stopped one's file.
 type common struct {
 	// URL of the running service.
-	Target       string `default:"${api_target}"`
+	Target       string `default:"${api_target}" setting:""`
 	access.Flags `embed:"" group:"To reach the service:"`
 	// Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys
 	// new makes the file if it is absent. Counts only on the command line, not as a setting for serve.
-	Data string `placeholder:"FILE"`
-}
-
-// typed clears a file that the environment or the settings file names, because that is for serve. The verb then calls
-// the running service.
-func (c *common) typed(sources *settings.Sources, k *kong.Context) {
-	if !sources.Typed(k, "data") {
-		c.Data = ""
-	}
+	Data string `placeholder:"FILE" typed:""`
 }
 
 // keeper manages the keys.

@@ -49,15 +49,10 @@ type New struct {
 
 // Run prints the key to standard output and, unless that is JSON, what it is to standard error.
 func (c *New) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
-	c.typed(sources, k)
-	if sources.Typed(k, "expires") {
-		if sources.Typed(k, "never-expires") && c.Never {
-			return settings.WithExitCode(
-				errors.New("--expires and --never-expires contradict each other: give one of them"),
-				settings.ExitUsage,
-			)
-		}
-		c.Never = false
+	if c.Never && sources.Typed(k, "expires") {
+		return settings.WithExitCode(errors.New(
+			"--expires and --never-expires contradict each other: give one of them"),
+			settings.ExitUsage)
 	}
 	return c.run(ctx, service, safetext.Stdout(), os.Stderr)
 }
@@ -134,8 +129,7 @@ type Ls struct {
 }
 
 // Run writes the list to standard output.
-func (c *Ls) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
-	c.typed(sources, k)
+func (c *Ls) Run(ctx context.Context, service *Service) error {
 	return c.run(ctx, service, safetext.Stdout())
 }
 
@@ -173,8 +167,7 @@ type Revoke struct {
 }
 
 // Run says on standard output what was done.
-func (c *Revoke) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
-	c.typed(sources, k)
+func (c *Revoke) Run(ctx context.Context, service *Service) error {
 	return c.run(ctx, service, safetext.Stdout())
 }
 

@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/shared/backup"
@@ -35,18 +33,26 @@ type Command struct {
 	// the backup is verified.
 	File string `arg:"" placeholder:"FILE"`
 	// URL of the running service.
-	Target       string `default:"${api_target}"`
+	Target       string `default:"${api_target}" setting:""`
 	access.Flags `embed:"" group:"To reach the service:"`
 	// Back up the database file of a stopped service instead of asking a running one. Counts only on the command line,
 	// not as a setting for serve.
-	Data string `placeholder:"DATABASE"`
+	Data string `placeholder:"DATABASE" typed:""`
+	output.Form
 }
 
-// Run makes the backup, verifies it and writes one line about it to standard output.
-func (c *Command) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
-	if !sources.Typed(k, "data") { // the environment or the settings file names it for serve
-		c.Data = ""
-	}
+// made is what the verb answers with.
+type made struct {
+	File          string    `json:"file"`
+	Bytes         int64     `json:"bytes"`
+	DatabaseBytes int64     `json:"database_bytes"`
+	Records       int       `json:"records"`
+	TakenAt       time.Time `json:"taken_at"`
+	Seconds       float64   `json:"seconds"`
+}
+
+// Run makes the backup, verifies it and says so on standard output.
+func (c *Command) Run(ctx context.Context, service *Service) error {
 	return c.run(ctx, service, safetext.Stdout())
 }
 
@@ -69,9 +75,14 @@ func (c *Command) run(ctx context.Context, service *Service, out io.Writer) erro
 	if err != nil {
 		return err
 	}
-	return output.Print(out, "%s: %d bytes, of a database of %d bytes and %s as it was at %s; verified; took %s\n",
-		c.File, saved.Size, saved.Bytes, output.Count(saved.Checked.Records, "record"), output.Time(saved.TakenAt),
-		output.Took(time.Since(began)))
+	took := time.Since(began)
+	return c.Write(out, made{c.File, saved.Size, saved.Bytes, saved.Checked.Records, saved.TakenAt, took.Seconds()},
+		func(out io.Writer) error {
+			return output.Print(out, "%s: %d bytes, of a database of %d bytes and %s as it was at %s; verified; took "+
+				"%s\n",
+				c.File, saved.Size, saved.Bytes, output.Count(saved.Checked.Records, "record"),
+				output.Time(saved.TakenAt), output.Took(took))
+		})
 }
 
 // read backs up the file of a stopped service.

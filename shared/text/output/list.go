@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/shared/text/safetext"
 )
 
 // Column is one column of a list.
@@ -140,7 +142,7 @@ func (l *List[T]) csv(out io.Writer) error {
 	return written(w.Error())
 }
 
-// plain returns a value as the API writes it. Nothing is "".
+// plain returns a cell of CSV: a value as the API writes it, but never a formula of a spreadsheet. Nothing is "".
 func plain(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -158,11 +160,13 @@ func plain(value any) string {
 		}
 		return v.String()
 	}
-	if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			return ""
-		}
+	switch v := reflect.ValueOf(value); {
+	case v.Kind() == reflect.Pointer && v.IsNil():
+		return ""
+	case v.Kind() == reflect.Pointer:
 		return plain(v.Elem().Interface())
+	case v.Kind() == reflect.String: // anybody may have written it
+		return safetext.Cell(v.String())
 	}
 	return fmt.Sprint(value)
 }

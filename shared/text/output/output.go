@@ -1,8 +1,9 @@
 // Package output writes what commands answer: as a table for people, as JSON, as one JSON object a line, or as CSV. It
 // also has how people read times, amounts and counts, and what a command shows while it works.
 //
-// JSON and CSV have what the service said, unchanged: times in UTC, amounts in minor units. Tables have local times
-// with their offset and amounts in the currency's own unit.
+// JSON and CSV have what the service said: times in UTC, amounts in minor units. Only a text that a spreadsheet would
+// run as a formula gets a leading apostrophe in CSV. Tables have local times with their offset and amounts in the
+// currency's own unit.
 package output
 
 import (
@@ -17,15 +18,15 @@ import (
 
 // Form is the flag of a command that answers with one thing.
 type Form struct {
-	// Output format: table is for people, json is the answer as the service gave it, ndjson is the same on one line.
-	Output string `default:"table" enum:"table,json,ndjson" short:"o"`
+	// Output format: table is for people, json is the whole answer, ndjson is the same on one line.
+	Output string `default:"table" enum:"table,json,ndjson" setting:"" short:"o"`
 }
 
 // RowsForm is the flag of a command that answers with rows.
 type RowsForm struct {
-	// Output format: table is for people, json is the answer as the service gave it, ndjson has one JSON object a row,
-	// csv begins with a header.
-	Output string `default:"table" enum:"table,json,ndjson,csv" short:"o"`
+	// Output format: table is for people, json is the whole answer, ndjson has one JSON object a row, csv begins with a
+	// header.
+	Output string `default:"table" enum:"table,json,ndjson,csv" setting:"" short:"o"`
 }
 
 // Write writes value in the format that was asked for. A value of type []byte is JSON already. people writes the table.

@@ -34,7 +34,7 @@ func TestList_WritesOneAnswerInEachFormat(t *testing.T) {
 	list := output.List[row]{
 		Answer: []byte(`{"rows":[{"name":"a","new":1},{"name":"b"}],"next_cursor":"c"}`), Member: "rows",
 		Rows: []row{{"a", at, 12, output.MoneyOf("GBP", 123456)}, {"two words", time.Time{}, 3, output.Money{}},
-			{"日本  x", at, 100, output.MoneyOf("JPY", 7)}},
+			{"日本  x", at, 100, output.MoneyOf("JPY", 7)}, {"=1+1", at, -1, output.MoneyOf("GBP", -5)}},
 		Columns: []output.Column[row]{
 			{Title: "NAME", Name: "name", Of: func(r *row) any { return r.name }},
 			{Title: "AT", Name: "at", Of: func(r *row) any { return r.at }},
@@ -50,11 +50,12 @@ func TestList_WritesOneAnswerInEachFormat(t *testing.T) {
 			"a          2026-03-01T13:00:00+01:00   12  GBP 1234.56\n" +
 			"two words  -                            3            -\n" +
 			"\"日本  x\"  2026-03-01T13:00:00+01:00  100        JPY 7\n" +
+			"=1+1       2026-03-01T13:00:00+01:00   -1    GBP -0.05\n" +
 			"below\nmore: --cursor c\n",
 		"json":   `{"rows":[{"name":"a","new":1},{"name":"b"}],"next_cursor":"c"}` + "\n",
 		"ndjson": `{"name":"a","new":1}` + "\n" + `{"name":"b"}` + "\n",
 		"csv": "name,at,n,currency,total\na,2026-03-01T12:00:00.5Z,12,GBP,123456\ntwo words,,3,,\n" +
-			"日本  x,2026-03-01T12:00:00.5Z,100,JPY,7\n",
+			"日本  x,2026-03-01T12:00:00.5Z,100,JPY,7\n'=1+1,2026-03-01T12:00:00.5Z,-1,GBP,-5\n",
 	} {
 		var out, notes bytes.Buffer
 		list.Notes = &notes

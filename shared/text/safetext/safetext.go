@@ -1,6 +1,6 @@
-// Package safetext keeps text from outside from controlling an operator's terminal. It escapes control characters,
-// including the C1 range that some terminals obey like escape sequences, and characters that change the direction of a
-// line.
+// Package safetext keeps text from outside from controlling an operator's terminal or spreadsheet. For a terminal it
+// escapes control characters, including the C1 range that some terminals obey like escape sequences, and characters
+// that change the direction of a line.
 package safetext
 
 import (

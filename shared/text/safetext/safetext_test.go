@@ -52,3 +52,14 @@ func TestWriter_LeavesTheMeaningOfJSON(t *testing.T) {
 		t.Errorf("%v: %q of %q", err, &out, before)
 	}
 }
+
+func TestCell_IsNoFormula(t *testing.T) {
+	for text, want := range map[string]string{
+		"=1+1": "'=1+1", "@SUM(1)": "'@SUM(1)", "-2+3": "'-2+3", "+1": "'+1", "\t=1": "'\t=1", "a;=1": "a;'=1",
+		"a\n=1": "a\n'=1", "": "", "a-1": "a-1", "536365": "536365", "2026-03-01": "2026-03-01",
+	} {
+		if got := safetext.Cell(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

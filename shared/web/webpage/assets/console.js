@@ -382,10 +382,16 @@ export const useNow = (every = 1) => {
   return now;
 };
 
-/** save gives the reader a file. */
-export const save = (name, type, text) => {
+// csvOf writes rows as CSV (RFC 4180). A text that a spreadsheet would run as a formula gets a leading apostrophe.
+const csvOf = (rows) => rows.map((cells) => cells.map((cell) => {
+  const text = typeof cell === "string" ? cell.replace(/(^|[;\t\r\n])([=+\-@\t\r])/g, "$1'$2") : String(cell ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}).join(",") + "\r\n").join("");
+
+/** save gives the reader rows as a CSV file. */
+export const save = (name, rows) => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(new Blob([csvOf(rows)], { type: "text/csv" }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
