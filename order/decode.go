@@ -32,6 +32,43 @@ func DecodeDraft(body []byte, now time.Time) (Draft, error) {
 	return d, nil
 }
 
+// MemberKey is the member of a line of a batch that has its idempotency key. An order that comes alone has it in a
+// header.
+const MemberKey = "idempotency_key"
+
+// decodeLine reads a line of a batch as DecodeDraft reads a body. The key is "" if there is none.
+func decodeLine(line []byte, now time.Time) (d Draft, key string, err error) {
+	given := ""
+	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(line)), body: line, now: now, key: &given}
+	if s.outermost() {
+		broken := readMembers(&s, "", event.OrderFields, &d, answered)
+		s.checkDraft(&d, broken)
+	}
+	switch err := s.finish(CodeInvalidOrder); {
+	case s.malformed == nil && s.badKey:
+		return Draft{}, "", reject(CodeInvalidKey, Violation{
+			Pointer: "/" + MemberKey, Rule: RuleInvalidCharacter,
+			Detail: fmt.Sprintf("must be 1 to %d visible ASCII characters", MaxKey),
+		})
+	case err != nil:
+		return Draft{}, "", err
+	}
+	return d, given, nil
+}
+
+// isKey reads the idempotency key, if that is the name and the object is a line of a batch.
+func (s *scanner) isKey(at string, name []byte) bool {
+	if s.key == nil || at != "" || string(name) != MemberKey {
+		return false
+	}
+	key, ok := s.rawText()
+	if ok && !ValidKey(key) {
+		s.badKey = true
+	}
+	*s.key = key
+	return true
+}
+
 // checkDraft checks the rules that involve more than one field. broken has the fields that already broke a rule on
 // their own.
 func (s *scanner) checkDraft(d *Draft, broken map[string]bool) {
@@ -58,7 +95,9 @@ func readMembers[T any](s *scanner, at string, fields []event.Field[T], v *T,
 		name := s.name()
 		i := find(fields, name)
 		if i < 0 {
-			unknown(s, name, fields, others)
+			if !s.isKey(at, name) {
+				unknown(s, name, fields, others)
+			}
 			continue
 		}
 		given |= 1 << i

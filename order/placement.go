@@ -27,29 +27,74 @@ func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin
 	if err != nil {
 		return Placed{}, err
 	}
-	ofThePast := !draft.PlacedAt.IsZero() && now.Sub(draft.PlacedAt) > BackfillAfter
-	inactive := ""
-	if draft.PlacedAt.IsZero() { // decoding has checked any other time
-		inactive = checkActive(draft.Currency, now)
-	}
-	request, err := newRequest(&draft, now)
+	p, err := prepare(&draft, key, now, from)
 	if err != nil {
 		return Placed{}, err
 	}
-	request.Key, request.PlacedBy, request.Trace = HashKey(from.Caller, key), from.By, from.Trace
-	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
-	placed, err := o.store.Place(ctx, request)
+	placed, err := o.store.Place(ctx, p.request)
+	return p.outcome(placed, err)
+}
+
+// Placement is an order that was read and is not stored yet.
+type Placement struct {
+	request    *Request
+	repeatable bool
+	inactive   string // why the currency is not active now; "" if it is, or does not matter
+}
+
+// ReadLine reads a line of a batch: an order as Place reads it, with its idempotency key beside its members. The error
+// is a *Rejection. The line may be overwritten once the order is stored.
+func (o *Orders) ReadLine(line []byte, from Origin) (Placement, error) {
+	now := o.clock.Now()
+	draft, key, err := decodeLine(line, now)
+	if err != nil {
+		return Placement{}, err
+	}
+	return prepare(&draft, key, now, from)
+}
+
+// PlaceAll stores orders as Place does, in their order and together. Each stands for itself, so each has an outcome.
+func (o *Orders) PlaceAll(ctx context.Context, placements []Placement) []Outcome {
+	requests := make([]*Request, len(placements))
+	for i := range placements {
+		requests[i] = placements[i].request
+	}
+	outcomes := o.store.PlaceAll(ctx, requests)
+	for i := range outcomes {
+		outcomes[i].Placed, outcomes[i].Err = placements[i].outcome(outcomes[i].Placed, outcomes[i].Err)
+	}
+	return outcomes
+}
+
+// prepare turns a valid draft into a placement. key is valid, or "" for none.
+func prepare(draft *Draft, key string, now time.Time, from Origin) (Placement, error) {
+	ofThePast := !draft.PlacedAt.IsZero() && now.Sub(draft.PlacedAt) > BackfillAfter
+	p := Placement{repeatable: key != "" || draft.Source != ""}
+	if draft.PlacedAt.IsZero() { // decoding has checked any other time
+		p.inactive = checkActive(draft.Currency, now)
+	}
+	var err error
+	if p.request, err = newRequest(draft, now); err != nil {
+		return Placement{}, err
+	}
+	p.request.Key, p.request.PlacedBy, p.request.Trace = HashKey(from.Caller, key), from.By, from.Trace
+	p.request.ReplayOnly = ofThePast && !from.Backfill || p.inactive != ""
+	return p, nil
+}
+
+// outcome is what the store's answer means for the placement.
+func (p *Placement) outcome(placed Placed, err error) (Placed, error) {
 	// The currency is not active now, so only a replay was allowed, and there was nothing to replay.
-	if inactive != "" && errors.Is(err, ErrReplayOnly) {
+	if p.inactive != "" && errors.Is(err, ErrReplayOnly) {
 		return Placed{}, reject(
 			CodeInvalidOrder,
-			Violation{Pointer: "/currency", Rule: RuleUnknownCurrency, Detail: inactive},
+			Violation{Pointer: "/currency", Rule: RuleUnknownCurrency, Detail: p.inactive},
 		)
 	}
 	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)
 	}
-	placed.Repeatable = key != "" || draft.Source != ""
+	placed.Repeatable = p.repeatable
 	return placed, nil
 }
 

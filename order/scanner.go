@@ -21,6 +21,9 @@ type scanner struct {
 	now       time.Time
 	malformed *Rejection
 
+	key    *string // where a line of a batch has its idempotency key; nil for what is no line
+	badKey bool    // that key is no valid one
+
 	violations []Violation
 	total      int
 }

@@ -40,6 +40,9 @@ type Store interface {
 	// Errors: ErrKeyReused, ErrReferenceTaken, ErrReplayOnly, ErrUnavailable, ErrOutcomeUnknown. Place is safe for
 	// concurrent use. Two requests with one key, or one source and reference, place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
+	// PlaceAll does as Place for each of the requests, in their order, and returns the outcome of each. It takes one
+	// transaction for all of them. Each stands for itself: one that is refused does not refuse the others.
+	PlaceAll(ctx context.Context, requests []*Request) []Outcome
 	// Cancel stores the cancellation of an order and its message in one transaction. It returns when they are on disk.
 	// The order's own row and message do not change. For a cancelled order, the key that cancelled it gets the order as
 	// its answer. Errors: ErrNotFound, ErrAlreadyCancelled, ErrUnavailable, ErrOutcomeUnknown. Cancel is safe for
@@ -92,6 +95,12 @@ type Placed struct {
 	Repeatable bool
 	// Replayed says that an earlier request with the same key, or the same source and reference, placed the order.
 	Replayed bool
+}
+
+// Outcome is what became of one of several placements.
+type Outcome struct {
+	Placed
+	Err error // one of Place, nil if the order was placed
 }
 
 // Stored is an order as it is stored.

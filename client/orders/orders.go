@@ -131,6 +131,7 @@ const (
 	ProblemCodeRequestTimeout        ProblemCode = "request_timeout"
 	ProblemCodeServiceOpen           ProblemCode = "service_open"
 	ProblemCodeTooManyKeys           ProblemCode = "too_many_keys"
+	ProblemCodeTooManyLines          ProblemCode = "too_many_lines"
 	ProblemCodeUnauthenticated       ProblemCode = "unauthenticated"
 	ProblemCodeUnavailable           ProblemCode = "unavailable"
 	ProblemCodeUnsupportedMediaType  ProblemCode = "unsupported_media_type"

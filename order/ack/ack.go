@@ -83,6 +83,8 @@ func New(config Config, o Outbox, reg prometheus.Registerer) *Acks {
 type Answer struct {
 	Slot      uint64 // of the message in the outbox
 	Published bool   // the file says that the message is published
+	// Stored is when the order was stored, if that was before now: the wait began then.
+	Stored time.Time
 	// Repeatable says that the request may be repeated: it has an idempotency key, or a source and a reference.
 	Repeatable bool
 	// Asked says that the request asks for Kafka, whatever the settings say. Then an order is refused otherwise.
@@ -95,7 +97,11 @@ func (a *Acks) Wait(ctx context.Context, answer Answer) (Durability, error) {
 	durability := Local
 	switch {
 	case a.config.Ack == Kafka || answer.Asked:
-		waiting, cancel := context.WithTimeout(ctx, a.config.Wait)
+		since := answer.Stored
+		if since.IsZero() {
+			since = time.Now()
+		}
+		waiting, cancel := context.WithDeadline(ctx, since.Add(a.config.Wait))
 		found := a.outbox.Await(waiting, answer.Slot)
 		cancel()
 		switch {

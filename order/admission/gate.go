@@ -75,6 +75,7 @@ type Gate struct {
 	logger  zerolog.Logger
 	refused *prometheus.CounterVec
 
+	lines    lines           // of batches
 	refusals *rate.Limiter   // paces refusals for overload
 	bodies   *fairshare.Room // for large bodies
 
@@ -179,6 +180,7 @@ func (g *Gate) adjust(elapsed time.Duration) {
 		limit = max(limit-limit/8, initialLimit)
 	}
 	g.limit.Store(min(max(limit, minLimit), maxLimit))
+	g.lines.admit(g)
 }
 
 // look checks the disk and the backlog.

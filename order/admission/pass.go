@@ -19,6 +19,7 @@ type Pass struct {
 	body    int64     // room taken for a large body, in bytes
 	weight  int64     // by Content-Length before Enter, by the real length after
 	entered time.Time // zero unless it has entered
+	line    bool      // of a batch
 }
 
 // Arrive asks for admission before the body is read. length is the request's Content-Length, or -1 when it is unknown.
@@ -57,6 +58,7 @@ func (p *Pass) Enter(length int) error {
 func (g *Gate) leave(weight int64) {
 	g.orders.Add(-1)
 	g.inside.Add(-weight)
+	g.lines.admit(g)
 }
 
 // Placed ends the placement. Call it before the answer, so that a client that does not read its answer holds no place.
@@ -64,6 +66,9 @@ func (g *Gate) leave(weight int64) {
 func (p *Pass) Placed() {
 	if p.entered.IsZero() {
 		return
+	}
+	if p.line {
+		p.gate.lines.leave(p.weight)
 	}
 	p.gate.leave(p.weight)
 	p.gate.done.Add(p.weight)
@@ -88,6 +93,14 @@ func (g *Gate) refusal() *Refusal {
 	reached(&g.coming, orders)
 	if orders >= minPlacements && max(orders, g.inside.Load()) >= g.limit.Load() {
 		return overload
+	}
+	return g.closed()
+}
+
+// closed returns why nobody may enter however few are inside, or nil.
+func (g *Gate) closed() *Refusal {
+	if r := g.standing.Load(); r != nil {
+		return r
 	}
 	if g.sources.Committing() > max(stall, g.config.Latency) {
 		return stalled

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
@@ -43,6 +44,7 @@ type Config struct {
 	Acks     *ack.Acks       // decides when answers leave
 	Backups  *backup.Running
 	History  *history.History // of Figures
+	Registry prometheus.Registerer
 	// ActivityURL is where the activity service is, for links and to ask it when orders were counted; "" for none.
 	ActivityURL webpage.Address
 	Logger      zerolog.Logger
@@ -69,11 +71,13 @@ type api struct {
 	answers  *web.Answers
 	failures *web.Failures
 	activity *activityService
+	lines    lineCounters
 }
 
-// New returns the handler of the API.
+// New returns the handler of the API. It registers order_batch_lines_total{status} with the registry.
 func New(config Config) http.Handler {
-	a := &api{config, web.NewAnswers(), web.NewFailures(config.Logger), newActivityService(config.ActivityURL)}
+	a := &api{config, web.NewAnswers(), web.NewFailures(config.Logger), newActivityService(config.ActivityURL),
+		newLineCounters(config.Registry)}
 	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Contract())...)))
 	return config.Limiter.ByAddress(web.NewRouter(routes))
 }
@@ -98,6 +102,7 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/digests", Scope: auth.OpsRead, Handler: a.handle(a.digests)},
 		{Method: http.MethodPost, Path: "/v1/orders/republish", Scope: auth.OpsWrite, Handler: a.handle(a.republish)},
+		{Method: http.MethodPost, Path: "/v1/orders:batch", Scope: auth.OrdersWrite, Handler: a.handle(a.placeBatch)},
 		{Method: http.MethodPost, Path: "/v1/orders:handover", Scope: auth.OrdersHandover,
 			Handler: a.handle(a.handOver)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Scope: auth.OrdersRead, Handler: a.handle(a.get)},
@@ -128,11 +133,16 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 			redirect(w, r, superseded)
 			return
 		}
-		p := problemOf(err)
-		// An overload is not a failure, and that Kafka is away is in the log already.
-		if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded && p.Code != codeNotReplicated {
-			a.failures.Log(r, p.Status, err)
-		}
-		problem.Write(w, r, p)
+		problem.Write(w, r, a.fail(r, err))
 	}
+}
+
+// fail returns the problem for an error. It logs a failure.
+func (a *api) fail(r *http.Request, err error) problem.Problem {
+	p := problemOf(err)
+	// An overload is not a failure, and that Kafka is away is in the log already.
+	if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded && p.Code != codeNotReplicated {
+		a.failures.Log(r, p.Status, err)
+	}
+	return p
 }

@@ -67,11 +67,26 @@ func orderBody() openapi.Named {
 		Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
 }
 
+// lineBody is what a line of a batch may contain.
+func lineBody() openapi.Named {
+	line := askedSchema(event.OrderFields)
+	line.DependentRequired = map[string][]string{"source": {"reference"}}
+	line.Description = "A line of a batch: an order to be placed, with its idempotency key."
+	key := openapi.String(1, order.MaxKey)
+	key.Pattern, key.Examples = keyPattern, []any{"cart-4711"}
+	key.Description = "1 to 255 visible ASCII characters, the caller's own name for this order, as the header " +
+		"Idempotency-Key has for one that comes alone."
+	line.Properties[order.MemberKey] = key
+	return openapi.Named{Name: "BatchLine", Schema: line, Parts: []any{orderBody()}}
+}
+
+const keyPattern = "^[!-~]{1,255}$"
+
 func keyParameter(says string) openapi.Parameter {
 	return openapi.Parameter{
 		Name:   headerKey,
 		Says:   "1 to 255 visible ASCII characters, the caller's own name for this request. " + says,
-		Schema: &openapi.Schema{Type: "string", Pattern: "^[!-~]{1,255}$", Examples: []any{"cart-4711"}},
+		Schema: &openapi.Schema{Type: "string", Pattern: keyPattern, Examples: []any{"cart-4711"}},
 	}
 }
 
@@ -291,6 +306,30 @@ func operations() map[string]openapi.Operation {
 				"detail says why. The credential is sent only over https, or to the same machine.",
 			Answer: Counting{}, AnswerExample: exampleCounting, AnswerHeaders: plain, Replies: elsewhere,
 			Problems: missing,
+		},
+		"POST /v1/orders:batch": {
+			ID: "placeBatch", Summary: "Place many orders.",
+			Description: "A line of the body is an order as for POST /v1/orders, with idempotency_key beside its " +
+				"members if it has a key; at most 10,000 lines and 64 MiB, a line 1 MiB. Each line is placed or " +
+				"refused " +
+				"by itself and has one line in the answer, in the same order. Blank lines have none. The same order " +
+				"placed alone or in a batch is a replay of the other, also within a batch. Answers come while the " +
+				"body is still read: read them while you send. With more than 256 lines a client that does not is " +
+				"cut off. Each line counts as a request for limits of rate and for admission. A refused line does " +
+				"not " +
+				"refuse those behind it. What ends a batch early is told by its last line: neither that line nor one " +
+				"behind it was placed. If the answer is cut short, send the lines without an answer again, with the " +
+				"same keys.",
+			Headers: []openapi.Parameter{preferParameter},
+			Body:    lineBody(), BodyMedia: typeNDJSON, BodyExample: exampleLine,
+			Media: typeNDJSON, Answer: batchAnswer{}, AnswerExample: lineAnswer(),
+			AnswerHeaders: []openapi.Header{openapi.Fresh()[0], appliedHeader},
+			Problems: []problem.Kind{
+				problem.KindMalformedJSON, kindInvalidKey, kindTooManyLines, kindOverloaded,
+				// these are in lines
+				kindInvalidOrder, kindKeyReused, kindReferenceTaken, kindOrderTooLarge, kindNotReplicated,
+				problem.KindOutcomeUnknown, problem.KindDiskFull, problem.KindReadOnly, problem.KindCorrupt,
+			},
 		},
 		"POST /v1/orders:handover": {
 			ID: "handOver", Summary: "Take over orders of a file that is not served any more.",

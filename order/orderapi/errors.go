@@ -66,6 +66,12 @@ var (
 		Says:   "Another request cancelled the order. Repeating does not help.",
 		Client: "Nothing: the order is cancelled. `GET /v1/orders/{id}` shows it.",
 	}
+	kindTooManyLines = problem.Kind{
+		Status: http.StatusRequestEntityTooLarge, Code: "too_many_lines",
+		Says: "The batch has more than 10,000 lines. Those before this one are answered; none from here on was " +
+			"placed.",
+		Client: "Send the line that the answer names, and those behind it, in another batch.",
+	}
 	kindNotReplicated = problem.Kind{Status: http.StatusServiceUnavailable, Code: codeNotReplicated,
 		Says: "The request took effect and its message will be published, but Kafka did not confirm it in time. With " +
 			"an Idempotency-Key, or a source and a reference, repeat it after Retry-After; otherwise do not. " +
@@ -163,7 +169,7 @@ func problemOf(err error) problem.Problem {
 	if p, ok := web.StorageProblem(err); ok {
 		return p
 	}
-	if errors.Is(err, order.ErrUnavailable) {
+	if errors.Is(err, order.ErrUnavailable) || errors.Is(err, web.ErrStopping) {
 		return retryable(problem.KindUnavailable, "The service cannot answer now and nothing was stored. Repeat the "+
 			"request later.")
 	}

@@ -1,12 +1,24 @@
 package orderapi
 
 import (
+	"net/http"
 	"time"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
 )
+
+// orderDraft is a request for an order.
+type orderDraft struct {
+	Source     string            `json:"source"`
+	Reference  string            `json:"reference"`
+	CustomerID string            `json:"customer_id"`
+	Currency   string            `json:"currency"`
+	Lines      []event.Line      `json:"lines"`
+	Metadata   map[string]string `json:"metadata"`
+}
 
 // The order that the document shows, as a request and as an answer.
 var (
@@ -18,14 +30,7 @@ var (
 	}
 	exampleMetadata = map[string]string{"country": "United Kingdom"}
 
-	exampleDraft = struct {
-		Source     string            `json:"source"`
-		Reference  string            `json:"reference"`
-		CustomerID string            `json:"customer_id"`
-		Currency   string            `json:"currency"`
-		Lines      []event.Line      `json:"lines"`
-		Metadata   map[string]string `json:"metadata"`
-	}{"online-retail", "536365", "17850", "GBP", exampleLines, exampleMetadata}
+	exampleDraft = orderDraft{"online-retail", "536365", "17850", "GBP", exampleLines, exampleMetadata}
 
 	exampleOrder = placedOrder{
 		Order: event.Order{
@@ -82,4 +87,16 @@ func justPlaced() placedOrder {
 	placed.PlacedBy, placed.Status = "", ""
 	placed.Publication = order.Publication{State: order.Pending, Attempts: new(0)}
 	return placed
+}
+
+// exampleLine is the line of a batch.
+var exampleLine = struct {
+	IdempotencyKey string `json:"idempotency_key"`
+	orderDraft
+}{"cart-4711", exampleDraft}
+
+// lineAnswer is the answer to it.
+func lineAnswer() batchAnswer {
+	placed := justPlaced()
+	return batchAnswer{Status: http.StatusCreated, Line: 1, Order: &placed, Durability: ack.Local}
 }

@@ -33,11 +33,8 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	}
 	placed, err := a.Orders.Place(r.Context(), body, key, origin(r))
 	pass.Placed()
-	if errors.Is(err, order.ErrReplayOnly) {
-		return auth.InsufficientScope(auth.OrdersBackfill)
-	}
 	if err != nil {
-		return err
+		return notPlaced(err)
 	}
 	durability, err := a.acknowledge(w, r, ack.Answer{
 		Slot: placed.Slot, Published: placed.Publication.State == order.Published, Repeatable: placed.Repeatable,
@@ -54,6 +51,14 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	}
 	web.WriteJSON(w, http.StatusCreated, appendPlaced(nil, &placed.Stored))
 	return nil
+}
+
+// notPlaced returns the error of a placement as the client gets it.
+func notPlaced(err error) error {
+	if errors.Is(err, order.ErrReplayOnly) {
+		return auth.InsufficientScope(auth.OrdersBackfill)
+	}
+	return err
 }
 
 func pathOf(id uuidv7.ID) string { return "/v1/orders/" + id.String() }

@@ -28,6 +28,7 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET /assets/{file}":                  auth.Public,
 		"POST /v1/orders":                     auth.OrdersWrite,
 		"GET /v1/orders":                      auth.OrdersRead,
+		"POST /v1/orders:batch":               auth.OrdersWrite,
 		"POST /v1/orders:handover":            auth.OrdersHandover,
 		"GET /v1/orders/digests":              auth.OpsRead,
 		"POST /v1/orders/republish":           auth.OpsWrite,

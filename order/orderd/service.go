@@ -105,7 +105,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	return orderapi.New(orderapi.Config{
 		Orders: orders, Store: store, Outbox: box, Recovery: recovery, Topic: c.Topic, Guard: base.Guard,
 		Limiter: base.Limiter, Backups: base.Backups, Gate: gate, Acks: acks, History: past,
-		ActivityURL: c.ActivityURL, Logger: logger,
+		ActivityURL: c.ActivityURL, Logger: logger, Registry: registry,
 	}), nil
 }
 

@@ -100,13 +100,42 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 // Place implements order.Store.
 func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, error) {
 	var placed order.Placed
+	err := s.db.Write(ctx, s.placing(r, &placed))
+	return s.outcome(placed, err)
+}
+
+// PlaceAll implements order.Store.
+func (s *Store) PlaceAll(ctx context.Context, requests []*order.Request) []order.Outcome {
+	outcomes, placing := make([]order.Outcome, len(requests)), make([]func(*boltdb.Tx) error, len(requests))
+	for i, r := range requests {
+		placing[i] = s.placing(r, &outcomes[i].Placed)
+	}
+	for i, err := range s.db.WriteAll(ctx, placing) {
+		outcomes[i].Placed, outcomes[i].Err = s.outcome(outcomes[i].Placed, err)
+	}
+	return outcomes
+}
+
+// outcome returns what became of a placement whose transaction has ended with err.
+func (s *Store) outcome(placed order.Placed, err error) (order.Placed, error) {
+	if err != nil {
+		return order.Placed{}, writeError("place order", err)
+	}
+	if !placed.Replayed {
+		s.placed.Inc()
+	}
+	return placed, nil
+}
+
+// placing returns the function that places an order in a transaction. It sets placed.
+func (s *Store) placing(r *order.Request, placed *order.Placed) func(*boltdb.Tx) error {
 	headers := headersOf(r.Key, r.Hash, r.Trace)
-	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
+	return func(tx *boltdb.Tx) error {
 		found, err := s.replay(tx, r)
 		if err != nil {
 			return boltdb.Refuse(err)
 		}
-		if placed = found.Placed; placed.Replayed {
+		if *placed = found.Placed; placed.Replayed {
 			if r.Key.IsZero() || found.byKey {
 				return boltdb.Refuse(nil)
 			}
@@ -117,7 +146,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 			return boltdb.Refuse(order.ErrReplayOnly)
 		}
 		id := s.ids.Next()
-		placed = order.Placed{
+		*placed = order.Placed{
 			Stored: order.Stored{
 				ID:          id,
 				Payload:     r.Payload,
@@ -127,14 +156,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 		}
 		placed.Slot, err = s.insert(tx, id, s.ids.Next(), r, headers)
 		return err
-	})
-	if err != nil {
-		return order.Placed{}, writeError("place order", err)
 	}
-	if !placed.Replayed {
-		s.placed.Inc()
-	}
-	return placed, nil
 }
 
 // headersOf returns the headers of a request's message: its trace, and its key if it has one.

@@ -23,6 +23,15 @@ type request struct {
 	after []func()   // functions that fn passed to AfterCommit
 	done  chan error // buffered, so the committer never waits for a caller
 	err   error      // the answer, once the group is durable
+	next  *request   // comes right behind it; see WriteAll
+}
+
+// appendTo appends the request, and those right behind it, to a group.
+func (r *request) appendTo(group []*request) []*request {
+	for ; r != nil; r = r.next {
+		group = append(group, r)
+	}
+	return group
 }
 
 // Write runs fn in a group commit and returns after the fsync. A nil error means that everything fn wrote is on the
@@ -36,13 +45,52 @@ type request struct {
 // whatever the context says. Besides fn's own, the errors are ErrClosed, ErrFull and ErrOutcomeUnknown.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	r := &request{ctx: ctx, fn: fn, done: make(chan error, 1)}
-	select {
-	case db.requests <- r:
-		err := <-r.done
-		if err != nil {
+	if err := db.ask(ctx, r); err != nil {
+		return err
+	}
+	err := <-r.done
+	if err != nil {
+		db.notice(err)
+	}
+	return err
+}
+
+// WriteAll does as Write for each of the functions, and returns the error of each. They run one after the other, in
+// one group. Each stands for itself: one that fails does not fail the others.
+func (db *DB) WriteAll(ctx context.Context, fns []func(*Tx) error) []error {
+	errs := make([]error, len(fns))
+	if len(fns) == 0 {
+		return errs
+	}
+	done, all := make(chan error, len(fns)), make([]request, len(fns))
+	for i, fn := range fns {
+		all[i] = request{ctx: ctx, fn: fn, done: done}
+		if i > 0 {
+			all[i-1].next = &all[i]
+		}
+	}
+	if err := db.ask(ctx, &all[0]); err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	for range all {
+		if err := <-done; err != nil {
 			db.notice(err)
 		}
-		return err
+	}
+	for i := range all {
+		errs[i] = all[i].err
+	}
+	return errs
+}
+
+// ask hands a request to the committer.
+func (db *DB) ask(ctx context.Context, r *request) error {
+	select {
+	case db.requests <- r:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-db.failed:
@@ -60,7 +108,7 @@ func (db *DB) commitUntilClosed() {
 		group = group[:0]
 		select {
 		case r := <-db.requests:
-			group = append(group, r)
+			group = r.appendTo(group)
 		case <-db.closing:
 			return
 		}
@@ -87,12 +135,12 @@ func (db *DB) gather(group []*request) []*request {
 		for waiting := true; waiting && len(group) < db.options.MaxGroup; {
 			select {
 			case r := <-db.requests:
-				group = append(group, r)
+				group = r.appendTo(group)
 			default:
 				waiting = false
 			}
 		}
-		if long || len(group) == before || len(group) == db.options.MaxGroup {
+		if long || len(group) == before || len(group) >= db.options.MaxGroup {
 			break
 		}
 		began := time.Now()

@@ -28,7 +28,8 @@ type Options struct {
 	Check Checker
 	// OnCopied, if set, is called before such a check, which may take minutes.
 	OnCopied func()
-	// MaxGroup is the largest number of requests that share one commit. Default 4,096.
+	// MaxGroup is the largest number of requests that share one commit. Those of one WriteAll may exceed it. Default
+	// 4,096.
 	MaxGroup int
 	// OnIncident, if set, is called with each damaged page or record when it is first met. It must not block.
 	OnIncident func(error)

@@ -36,7 +36,7 @@ const drainFactor = 4
 // Otherwise the error wraps [ErrClientGone], and nothing need be written. An empty body is no error here; the decoder
 // refuses it.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if err := checkMediaType(r.Header); err != nil {
+	if err := checkMediaType(r.Header, typeJSON); err != nil {
 		return nil, err
 	}
 	if r.ContentLength > limit {
@@ -59,30 +59,39 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		w.Header().Set("Connection", "close")
 		return nil, p
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if err = unread(r, err); !errors.Is(err, ErrClientGone) {
 		w.Header().Set("Connection", "close")
-		return nil, problem.KindRequestTimeout.New("The request's body did not arrive in time. Send it again.")
+	}
+	return nil, err
+}
+
+// unread returns the error for a body that could not be read because of err.
+func unread(r *http.Request, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return problem.KindRequestTimeout.New("The request's body did not arrive in time. Send it again.")
 	}
 	// net/http cancels the request's context when reading the connection fails, but not when the framing is wrong.
 	if r.Context().Err() != nil {
-		return nil, fmt.Errorf("read request body: %w: %w", ErrClientGone, err)
+		return fmt.Errorf("read request body: %w: %w", ErrClientGone, err)
 	}
-	w.Header().Set("Connection", "close")
-	return nil, fmt.Errorf("%w %w", problem.KindBodyUnreadable.New("The request's body could not be read: "+err.Error()+
+	return fmt.Errorf("%w %w", problem.KindBodyUnreadable.New("The request's body could not be read: "+err.Error()+
 		"."), err)
 }
 
-func checkMediaType(h http.Header) error {
+const typeJSON = "application/json"
+
+// checkMediaType refuses a body that is not of the type want, or is encoded.
+func checkMediaType(h http.Header, want string) error {
 	unsupported := func(detail string) error {
 		return problem.KindUnsupportedMedia.New(detail)
 	}
 	types := h.Values("Content-Type")
 	if len(types) == 0 || types[0] == "" {
-		return unsupported("The request has no Content-Type. Send application/json.")
+		return unsupported("The request has no Content-Type. Send " + want + ".")
 	}
 	mediaType, _, err := mime.ParseMediaType(types[0])
-	if len(types) > 1 || err != nil || mediaType != "application/json" {
-		return unsupported("The request's Content-Type is not application/json.")
+	if len(types) > 1 || err != nil || mediaType != want {
+		return unsupported("The request's Content-Type is not " + want + ".")
 	}
 	for _, encoding := range h.Values("Content-Encoding") {
 		if encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -95,5 +104,9 @@ func checkMediaType(h http.Header) error {
 // tooLarge also closes the connection after the answer, because the rest of the body is not worth reading.
 func tooLarge(w http.ResponseWriter, limit int64) error {
 	w.Header().Set("Connection", "close")
+	return largerThan(limit)
+}
+
+func largerThan(limit int64) problem.Problem {
 	return problem.KindBodyTooLarge.New(fmt.Sprintf("The request's body is larger than %d bytes.", limit))
 }

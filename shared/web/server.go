@@ -54,7 +54,8 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		draining: make(chan struct{}),
 		served:   make(chan struct{}),
 	}
-	base, cut := context.WithCancel(context.WithValue(context.Background(), drainingKey{}, s.draining))
+	base := context.WithValue(context.Background(), drainingKey{}, s.draining)
+	base, cut := context.WithCancel(context.WithValue(base, readTimeoutKey{}, cfg.ReadTimeout))
 	s.cut = cut
 	s.http = &http.Server{
 		TLSConfig:         cfg.TLS,

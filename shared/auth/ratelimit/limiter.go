@@ -67,6 +67,29 @@ func (l *Limiter) ByCaller(routes []web.Route) []web.Route {
 	return limited
 }
 
+// Again counts one more request of the sender of r, for a request that asks for several things. The error is the 429
+// problem.
+func (l *Limiter) Again(r *http.Request) error {
+	if l.address != nil {
+		if err := l.again(l.address, web.Network(r.RemoteAddr)); err != nil {
+			return err
+		}
+	}
+	if caller := auth.FromContext(r.Context()); l.caller != nil && caller.ID != "" {
+		return l.again(l.caller, caller.ID)
+	}
+	return nil
+}
+
+func (l *Limiter) again(p *policy, sender string) error {
+	allowed, left := p.take(sender)
+	if allowed {
+		return nil
+	}
+	l.refused.WithLabelValues(p.name).Inc()
+	return p.refusal(left)
+}
+
 func (l *Limiter) check(p *policy, w http.ResponseWriter, r *http.Request, sender string, next http.Handler) {
 	if !p.allow(w, r, sender) {
 		l.refused.WithLabelValues(p.name).Inc()

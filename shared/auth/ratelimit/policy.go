@@ -65,8 +65,8 @@ func newPolicy(name string, perSecond float64, burst time.Duration) *policy {
 	return p
 }
 
-// allow counts one request of the sender and sets the headers. If it returns false, it has answered.
-func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bool {
+// take counts one request of the sender. It returns whether it is allowed, and how many the sender has left.
+func (p *policy) take(sender string) (allowed bool, left float64) {
 	bucket, known := p.buckets.Get(sender)
 	if !known {
 		bucket = rate.NewLimiter(p.rate, p.burst)
@@ -75,8 +75,13 @@ func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bo
 		}
 	}
 	now := time.Now()
-	allowed := bucket.AllowN(now, 1)
-	left := bucket.TokensAt(now)
+	allowed = bucket.AllowN(now, 1)
+	return allowed, bucket.TokensAt(now)
+}
+
+// allow counts one request of the sender and sets the headers. If it returns false, it has answered.
+func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bool {
+	allowed, left := p.take(sender)
 	h := w.Header()
 	h.Add("RateLimit-Policy", p.header)
 	h.Add("RateLimit", strconv.Quote(p.name)+";r="+strconv.Itoa(max(0, int(left)))+";t="+
@@ -84,12 +89,17 @@ func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bo
 	if allowed {
 		return true
 	}
+	problem.Write(w, r, p.refusal(left))
+	return false
+}
+
+// refusal is the problem of a sender who has so many requests left.
+func (p *policy) refusal(left float64) problem.Problem {
 	refusal := KindLimited.New(
 		fmt.Sprintf("This %s sends more than %g requests a second. Send fewer, or repeat this one after the time "+
 			"in Retry-After.", p.name, float64(p.rate)))
 	refusal.RetryAfter = time.Duration(p.seconds(1-left)) * time.Second
-	problem.Write(w, r, refusal)
-	return false
+	return refusal
 }
 
 // seconds returns how long it takes until so many requests are allowed again, rounded up.

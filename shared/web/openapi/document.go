@@ -3,6 +3,7 @@
 package openapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -118,6 +119,8 @@ const (
 		"There nobody needs a credential, and one that is sent is ignored."
 )
 
+const mediaJSON = "application/json"
+
 // credential is the name of the security scheme.
 const credential = "credential"
 
@@ -191,7 +194,7 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 	if op.Body != nil {
 		made.RequestBody = &huma.RequestBody{Required: !op.BodyOptional,
 			Content: map[string]*huma.MediaType{
-				"application/json": {Schema: d.schema(op.Body), Example: op.BodyExample}}}
+				cmp.Or(op.BodyMedia, mediaJSON): {Schema: d.schema(op.Body), Example: op.BodyExample}}}
 	}
 	d.answers(made, op)
 	for status, response := range d.refusals(d.kinds(op, route, variable.MatchString(template))) {
@@ -210,13 +213,7 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 }
 
 func (d *document) answers(made *huma.Operation, op *Operation) {
-	status, media := op.Status, op.Media
-	if status == 0 {
-		status = http.StatusOK
-	}
-	if media == "" {
-		media = "application/json"
-	}
+	status, media := cmp.Or(op.Status, http.StatusOK), cmp.Or(op.Media, mediaJSON)
 	made.Responses[strconv.Itoa(status)] = &huma.Response{
 		Description: http.StatusText(status) + ".",
 		Headers:     headers(op.AnswerHeaders),

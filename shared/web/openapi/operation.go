@@ -16,6 +16,9 @@ type Operation struct {
 	// Body is a value of the request's Go type, a *Schema or a Named; nil if there is no body.
 	Body        any
 	BodyExample any // marshals to the example
+	// BodyMedia is the content type of the body, default application/json. Schema and example of application/x-ndjson
+	// are those of one line. So it may be with an answer.
+	BodyMedia string
 	// BodyOptional says that the body may be left out.
 	BodyOptional bool
 	// Status is that of success, default 200. Answer is a value of the Go type that it marshals, or a *Schema. Media is

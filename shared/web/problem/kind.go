@@ -47,8 +47,8 @@ var (
 	}
 	KindUnsupportedMedia = Kind{
 		Status: http.StatusUnsupportedMediaType, Code: CodeUnsupportedMedia,
-		Says:   "Content-Type is not application/json, or the body has a Content-Encoding.",
-		Client: "Send JSON, not compressed, with `Content-Type: application/json`.",
+		Says:   "Content-Type is not the one that the operation takes, or the body has a Content-Encoding.",
+		Client: "Send JSON, not compressed, with `Content-Type: application/json`. A batch is `application/x-ndjson`.",
 	}
 	KindInternal = Kind{
 		Status: http.StatusInternalServerError, Code: CodeInternal,

@@ -56,6 +56,11 @@ type Problem struct {
 	TraceID string `json:"trace_id,omitempty"`
 	// The faults in the body, in the order found, at most 20. Left out if no field is at fault.
 	Errors []FieldError `json:"errors,omitempty"`
+	// Seconds to wait before the request is repeated, as in Retry-After. Left out if repeating does not help.
+	// Example: 2
+	//
+	// Complete sets it from RetryAfter.
+	RetrySeconds int `json:"retry_after,omitempty"`
 
 	// RetryAfter becomes the Retry-After header, rounded up to whole seconds. If it is 0, a 429 or a 503 says 1 second,
 	// and other statuses have no such header.

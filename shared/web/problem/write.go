@@ -16,7 +16,7 @@ import (
 // Last-Modified and Content-Encoding. A problem without a Code, or whose Status is not an error, becomes Internal, so
 // that no mistake in the program looks like a success. A client that has disconnected is no error.
 func Write(w http.ResponseWriter, r *http.Request, p Problem) {
-	p = complete(p, r)
+	p = Complete(p, r)
 	body, err := json.Marshal(p)
 	if err != nil { // cannot happen: Problem has strings and integers only
 		body = []byte(`{"type":"/problems/internal","title":"Internal Server Error","status":500,"code":"internal"}`)
@@ -32,7 +32,7 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((p.RetryAfter+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After", strconv.Itoa(p.RetrySeconds))
 	}
 	if p.Challenge != "" {
 		h.Set("WWW-Authenticate", p.Challenge)
@@ -52,7 +52,8 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-func complete(p Problem, r *http.Request) Problem {
+// Complete fills in what a problem leaves to Write. It is for a problem that is only part of an answer.
+func Complete(p Problem, r *http.Request) Problem {
 	if p.Status < 400 || p.Status > 599 || p.Code == "" {
 		p = Internal()
 	}
@@ -68,5 +69,6 @@ func complete(p Problem, r *http.Request) Problem {
 	if p.RetryAfter <= 0 && (p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable) {
 		p.RetryAfter = time.Second
 	}
+	p.RetrySeconds = int((max(p.RetryAfter, 0) + time.Second - 1) / time.Second)
 	return p
 }

@@ -3,6 +3,7 @@ package openapitest
 
 import (
 	"bytes"
+	"iter"
 	"mime"
 	"net/http"
 	"regexp"
@@ -89,20 +90,31 @@ func (c *checker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.t.Errorf("%s: the content type %q is not described", name, media)
 		return
 	}
-	if !strings.HasSuffix(media, "json") || strings.HasSuffix(media, "ndjson") {
+	if !strings.HasSuffix(media, "json") || strings.HasSuffix(media, "ndjson") && content.Schema.Type == "string" {
 		return
 	}
-	value, err := jsonschema.UnmarshalJSON(&seen.body)
-	if err == nil {
-		err = c.schema(op, seen.status, media).Validate(value)
-	}
-	if err != nil {
-		c.t.Errorf("%s: the answer does not fit its schema: %v", name, err)
-		return
+	var value any
+	for text := range answersOf(media, seen.body.Bytes()) {
+		var err error
+		if value, err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err == nil {
+			err = c.schema(op, seen.status, media).Validate(value)
+		}
+		if err != nil {
+			c.t.Errorf("%s: the answer does not fit its schema: %v", name, err)
+			return
+		}
 	}
 	if media == problem.ContentType {
 		c.code(name, described, value)
 	}
+}
+
+// answersOf returns the values of an answer: one, or one a line.
+func answersOf(media string, body []byte) iter.Seq[[]byte] {
+	if strings.HasSuffix(media, "ndjson") {
+		return bytes.Lines(body)
+	}
+	return slices.Values([][]byte{body})
 }
 
 // code checks that the status lists the problem's code.

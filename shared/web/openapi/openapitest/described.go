@@ -25,7 +25,9 @@ func described(t *testing.T, api *huma.OpenAPI) {
 				}
 			}
 			if op.RequestBody != nil {
-				members(t, op.OperationID, op.RequestBody.Content["application/json"].Schema)
+				for _, content := range op.RequestBody.Content {
+					members(t, op.OperationID, content.Schema)
+				}
 			}
 		}
 	}
