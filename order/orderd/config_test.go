@@ -59,6 +59,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 			Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
 			Backup: backup.Config{Every: 24 * time.Hour, Keep: 7},
 			Log:    telemetry.LogConfig{Level: "info"},
+			Memory: service.MemoryConfig{GCPercent: 400},
 		},
 		PublishMode: "transactional", Publisher: kafka.PublisherConfig{TransactionTimeout: 10 * time.Second},
 		Outbox: outbox.Config{QueueMessages: 10_000, QueueBytes: 16 << 20},

@@ -42,6 +42,7 @@ type Config struct {
 	// How often the whole database file is checked for damage, in small steps.
 	ScrubInterval time.Duration       `name:"scrub-interval" default:"24h" range:"1s.."`
 	Log           telemetry.LogConfig `embed:"" prefix:"log-"` // for Run; a caller of New brings its own logger
+	Memory        MemoryConfig        `embed:""`               // for Run
 
 	// Verbosity is the level of the logger, if the ops listener may change it. Drops counts the lines that the logger
 	// lost.

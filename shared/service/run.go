@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/auth"
@@ -42,6 +43,7 @@ func Run(
 		err = errors.Join(err, log.Close())
 	}()
 	c.Verbosity, c.Drops = log.Level, log.Drops
+	c.Memory.apply(memlimit.FromCgroup, log.Logger)
 	service, err := create(log.Logger)
 	if err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)

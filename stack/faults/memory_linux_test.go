@@ -120,6 +120,7 @@ func serveAway(t *testing.T, program, file string, waiting, placed int) (most in
 	api, ops := stacktest.FreePort(t), stacktest.FreePort(t)
 	p := stacktest.Run(t, stacktest.Serving{Program: program, Args: []string{
 		"serve", "--data", file, "--kafka", stacktest.Nowhere, "--listen", api, "--ops-listen", ops,
+		"--gc-percent", "100", // what is in use is to be seen, not what garbage may gather
 	}})
 	defer p.Kill()
 	look := func() { most = max(most, memory(t, p.Cmd.Process.Pid, file)) }

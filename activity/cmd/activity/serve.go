@@ -4,12 +4,10 @@ import (
 	"context"
 	"os"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
-	"ordertally/activity/ingest"
 	"ordertally/shared/service"
 	"ordertally/shared/service/lifecycle"
 )
@@ -26,7 +24,6 @@ const ballastBytes = 24 << 20
 // Run runs the service until ctx ends or the service fails.
 func (c *serveCmd) Run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(ingest.GCPercent)
 		ballast := make([]byte, ballastBytes)
 		defer runtime.KeepAlive(ballast)
 	}
