@@ -47,13 +47,10 @@ func NewDay(z Zone, date Date) (*Days, error) {
 // NewDays returns the days from one date to another in a zone, both included, with nothing counted. Days that cannot
 // have totals are Unavailable. The error is an *Error with CodeInvalidRange or CodeRangeTooLong.
 func NewDays(z Zone, from, to Date) (*Days, error) {
-	if to < from {
-		return nil, &Error{CodeInvalidRange, fmt.Sprintf("The range ends on %s, before it begins on %s.", to, from)}
+	if err := checkRange(from, to); err != nil {
+		return nil, err
 	}
 	count := int64(to-from) + 1
-	if count > MaxDays {
-		return nil, &Error{CodeRangeTooLong, fmt.Sprintf("The range has %d days; ask for at most %d.", count, MaxDays)}
-	}
 	d := &Days{days: make([]Day, count), pieces: make([]piece, 0, count)}
 	for i := range d.days {
 		d.days[i].Date = from + Date(i)
@@ -71,6 +68,16 @@ func NewDays(z Zone, from, to Date) (*Days, error) {
 	})
 	d.pieces = slices.DeleteFunc(d.pieces, func(p piece) bool { return d.days[p.day-from].Unavailable != nil })
 	return d, nil
+}
+
+func checkRange(from, to Date) error {
+	if to < from {
+		return &Error{CodeInvalidRange, fmt.Sprintf("The range ends on %s, before it begins on %s.", to, from)}
+	}
+	if count := int64(to-from) + 1; count > MaxDays {
+		return &Error{CodeRangeTooLong, fmt.Sprintf("The range has %d days; ask for at most %d.", count, MaxDays)}
+	}
+	return nil
 }
 
 // Span covers every quarter hour of the range, and perhaps others. It is empty if the zone skipped all of the days.

@@ -2,6 +2,7 @@ package activity
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -25,32 +26,59 @@ func ParseBy(text string) (By, error) {
 		text)}
 }
 
-// Period is a week or month, cut to the range.
+// Period is a day, week or month, cut to the range.
 type Period struct {
-	Name     string // 2026-W09, 2026-02
+	Name     string // 2026-03-01, 2026-W09, 2026-02
 	From, To Date   // both are part of it
-	// Unavailable lists its days without totals.
+	// Spans are the quarter hours of its days, in order of time.
+	Spans []Span
+	// Unavailable lists its days without totals, and Why says why the last of them has none.
 	Unavailable []Date
-	Totals
+	Why         error
 }
 
-// Periods groups consecutive days.
-func Periods(days []Day, by By) []Period {
-	var periods []Period
-	for i := range days {
-		name := days[i].Date.period(by)
-		if last := len(periods) - 1; last < 0 || periods[last].Name != name {
-			periods = append(periods, Period{Name: name, From: days[i].Date})
+// Periods are a range in a zone.
+type Periods struct {
+	All  []Period  // in order of time
+	Ends time.Time // of the last quarter hour of all days; zero if the zone skipped all of them
+	Size int       // how many quarter hours there are
+}
+
+// NewPeriods returns the periods from one date to another in a zone, both included. The error is an *Error with
+// CodeInvalidRange or CodeRangeTooLong.
+func NewPeriods(z Zone, from, to Date, by By) (*Periods, error) {
+	if err := checkRange(from, to); err != nil {
+		return nil, err
+	}
+	periods := new(Periods)
+	last := Quarter(math.MinInt64)
+	for day := from; day <= to; day++ {
+		all := periods.All
+		if len(all) == 0 || by == ByDay || all[len(all)-1].Name != day.period(by) {
+			all = append(all, Period{Name: day.period(by), From: day})
+			periods.All = all
 		}
-		p := &periods[len(periods)-1]
-		p.To = days[i].Date
-		if days[i].Unavailable != nil {
-			p.Unavailable = append(p.Unavailable, days[i].Date)
+		p := &all[len(all)-1]
+		p.To = day
+		local := z.day(day)
+		if local.untold != nil {
+			p.Unavailable, p.Why = append(p.Unavailable, day), local.untold
 			continue
 		}
-		p.Merge(&days[i].Totals)
+		for _, span := range local.spans {
+			last = max(last, span.To)
+			periods.Size += int(span.To - span.From)
+		}
+		if p.Spans == nil {
+			p.Spans = local.spans[:len(local.spans):len(local.spans)]
+		} else {
+			p.Spans = append(p.Spans, local.spans...)
+		}
 	}
-	return periods
+	if periods.Size > 0 {
+		periods.Ends = last.Start()
+	}
+	return periods, nil
 }
 
 func (d Date) period(by By) string {

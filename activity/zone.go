@@ -12,10 +12,13 @@ import (
 const widestOffset = 26 * 60 * 60
 
 // Zone is an IANA time zone. The zero Zone is not valid; see LoadZone.
-type Zone struct{ location *time.Location }
+type Zone struct {
+	location *time.Location
+	calendar *calendar // nil if its days are not remembered
+}
 
 // UTC returns the zone UTC.
-func UTC() Zone { return Zone{time.UTC} }
+func UTC() Zone { return Zone{location: time.UTC} }
 
 // ZoneName is a zone as a setting. LoadZone accepts it.
 type ZoneName string
@@ -42,7 +45,7 @@ func LoadZone(name string) (Zone, error) {
 	if err != nil {
 		return Zone{}, invalidZone(name)
 	}
-	return Zone{location}, nil
+	return Zone{location: location}, nil
 }
 
 func invalidZone(name string) error {

@@ -19,15 +19,16 @@ type answer struct {
 // answer reads the statistics for days.
 func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days,
 	add func(activity.Quarter, *activity.Totals)) (*answer, error) {
-	basis, end, err := a.begin(ctx, act, days)
+	span := days.Span()
+	large := span.To-span.From > smallSpan
+	basis, end, err := a.begin(ctx, act, days.Ends(), large)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	span := days.Span()
-	if span.To-span.From > smallSpan {
+	if large {
 		add = yielding(add)
 	}
 	asOf, err := act.Statistics.Read(ctx, span, add)

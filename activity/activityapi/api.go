@@ -31,7 +31,9 @@ type Statistics interface {
 	// Read calls add with the totals of each quarter hour of span that has any. It returns which messages they contain.
 	// All of it is read at one moment.
 	Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error)
-	// Version grows with each change, as soon as Read returns the change.
+	// Merged calls see once for each group of days of a question, in order. All of it is read at one moment.
+	Merged(ctx context.Context, ask activity.Ask, see activity.See) (activity.AsOf, error)
+	// Version grows with each change, as soon as Read and Merged return the change.
 	Version() int64
 	// Trace returns what became of one message.
 	Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error)
@@ -111,6 +113,8 @@ type API struct {
 	http.Handler
 	activities []Activity
 	zone       activity.Zone
+	zones      *activity.Zones
+	periods    *periodTexts
 	html       *template.Template
 	pages      pages
 	clock      clock.Clock
@@ -134,6 +138,8 @@ func New(c Config) *API {
 	a := &API{
 		activities: c.Activities,
 		zone:       c.Zone,
+		zones:      activity.NewZones(),
+		periods:    newPeriodTexts(),
 		html:       template.Must(template.New("page").Parse(pageHTML)),
 		clock:      c.Clock,
 		logger:     c.Logger,

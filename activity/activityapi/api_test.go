@@ -561,6 +561,10 @@ func (broken) Read(context.Context, activity.Span, func(activity.Quarter, *activ
 	return activity.AsOf{}, errors.New("a secret")
 }
 
+func (broken) Merged(context.Context, activity.Ask, activity.See) (activity.AsOf, error) {
+	return activity.AsOf{}, errors.New("a secret")
+}
+
 func (broken) Trace(context.Context, activity.MessageID) (activity.MessageTrace, error) {
 	return activity.MessageTrace{}, errors.New("a secret")
 }

@@ -90,7 +90,7 @@ func (a *API) day(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := query.zone(a.zone)
+	zone, err := a.zoneOf(query)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (a *API) minutes(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := query.zone(a.zone)
+	zone, err := a.zoneOf(query)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (a *API) days(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := query.zone(a.zone)
+	zone, err := a.zoneOf(query)
 	if err != nil {
 		return nil, err
 	}
@@ -223,51 +223,22 @@ func (a *API) days(r *http.Request) (any, error) {
 			return nil, err
 		}
 	}
-	days, err := activity.NewDays(zone, from, to)
+	periods, err := activity.NewPeriods(zone, from, to, by)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := a.answer(r.Context(), act, days, days.Add)
+	ranged := &periodAnswer{api: a, act: act, zone: zone, by: by, periods: periods}
+	answer, list, err := ranged.read(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	body := object{{"activity", act.Name}, {"tz", zone.String()}, {"from", from.String()}, {"to", to.String()}}
 	if by != activity.ByDay {
-		body.add("by", by)
+		body.add("by", string(by))
 	}
-	body.add(string(by)+"s", periodsBody(&act.Definition, days.All(), by, answer, zone))
+	body.add(string(by)+"s", list)
 	body.addState(answer)
 	return answer.representation(body), nil
-}
-
-func periodsBody(
-	def *activity.Definition, days []activity.Day, by activity.By, given *answer, zone activity.Zone,
-) []object {
-	periods := activity.Periods(days, by)
-	list := make([]object, 0, len(periods))
-	for i := range periods {
-		p := &periods[i]
-		period := object{{string(by), p.Name}}
-		if by != activity.ByDay {
-			period.add("from", p.From.String())
-			period.add("to", p.To.String())
-		} else if why := days[i].Unavailable; why != nil { // its figures are not known, so zeros would be wrong
-			list = append(list, append(period, member{"unavailable", why.Error()}))
-			continue
-		}
-		period.addFigures(def, &p.Totals)
-		period.addDetails(def, &p.Totals)
-		if len(p.Unavailable) > 0 {
-			period.addUnavailable(p)
-		} else {
-			period.addPartial(given, zone, p.From)
-		}
-		if by != activity.ByDay { // too much for each of 400 days
-			period.addDimensions(def, &p.Totals)
-		}
-		list = append(list, period)
-	}
-	return list
 }
 
 // addPartial says that figures from a day on may lack events, because the topic had forgotten its beginning when it was
@@ -276,14 +247,4 @@ func (o *object) addPartial(given *answer, zone activity.Zone, from activity.Dat
 	if since := given.asOf.Since; !since.IsZero() && zone.Starts(from).Before(since) {
 		o.add("partial", true)
 	}
-}
-
-// addUnavailable names the days that are missing from the figures of a period.
-func (o *object) addUnavailable(p *activity.Period) {
-	names := make([]string, len(p.Unavailable))
-	for i, day := range p.Unavailable {
-		names[i] = day.String()
-	}
-	o.add("partial", true)
-	o.add("unavailable", names)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/service/fairshare"
 	"ordertally/shared/service/lifecycle"
@@ -175,7 +173,7 @@ func encode(body any) (*rendered, error) {
 	if page, ok := body.(html); ok {
 		return &rendered{text: page}, nil
 	}
-	text, err := json.Marshal(body)
+	text, err := appendJSON(nil, body)
 	if err != nil {
 		return nil, err
 	}
@@ -307,9 +305,9 @@ func (f *flight) leave() {
 
 // begin waits for the turn to read an activity. It returns the basis of the answer. The caller must call end after the
 // read.
-func (a *API) begin(ctx context.Context, act *Activity, days *activity.Days) (b basis, end func(), err error) {
+func (a *API) begin(ctx context.Context, act *Activity, ends time.Time, large bool) (b basis, end func(), err error) {
 	turns := a.flights.small
-	if span := days.Span(); span.To-span.From > smallSpan {
+	if large {
 		turns = a.flights.large
 	}
 	f, _ := ctx.Value(flightKey{}).(*flight)
@@ -317,7 +315,7 @@ func (a *API) begin(ctx context.Context, act *Activity, days *activity.Days) (b 
 		turn := turns.Enter("live")
 		select {
 		case <-turn.Ready():
-			return a.basis(act, days.Ends()), turn.End, nil
+			return a.basis(act, ends), turn.End, nil
 		case <-ctx.Done():
 			turn.End()
 			return basis{}, nil, fmt.Errorf("wait to read the statistics: %w", ctx.Err())
@@ -331,7 +329,7 @@ func (a *API) begin(ctx context.Context, act *Activity, days *activity.Days) (b 
 	case <-ctx.Done():
 		return basis{}, nil, ctx.Err()
 	}
-	b = a.basis(act, days.Ends())
+	b = a.basis(act, ends)
 	f.mu.Lock()
 	f.basis = &b
 	f.mu.Unlock()

@@ -29,6 +29,21 @@ type held struct {
 func (h *held) Read(ctx context.Context, span activity.Span,
 	add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	asOf, err := h.Statistics.Read(ctx, span, add)
+	return h.hold(ctx, span, asOf, err)
+}
+
+func (h *held) Merged(ctx context.Context, ask activity.Ask, see activity.See) (activity.AsOf, error) {
+	asOf, err := h.Statistics.Merged(ctx, ask, see)
+	return h.hold(ctx, spanOf(ask), asOf, err)
+}
+
+// spanOf returns the span of all days of a question.
+func spanOf(ask activity.Ask) activity.Span {
+	last := ask.Groups[len(ask.Groups)-1]
+	return activity.Span{From: ask.Groups[0][0].From, To: last[len(last)-1].To}
+}
+
+func (h *held) hold(ctx context.Context, span activity.Span, asOf activity.AsOf, err error) (activity.AsOf, error) {
 	h.began <- span
 	select {
 	case <-h.goOn:

@@ -26,6 +26,11 @@ func (c *counted) Read(ctx context.Context, span activity.Span,
 	return c.Statistics.Read(ctx, span, add)
 }
 
+func (c *counted) Merged(ctx context.Context, ask activity.Ask, see activity.See) (activity.AsOf, error) {
+	c.reads.Add(1)
+	return c.Statistics.Merged(ctx, ask, see)
+}
+
 // newCounted serves with counted statistics, and returns them.
 func newCounted(t *testing.T, guard *auth.Guard, s *server) *counted {
 	t.Helper()

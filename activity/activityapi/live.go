@@ -123,7 +123,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	zone, err := query.zone(a.zone)
+	zone, err := a.zoneOf(query)
 	if err == nil {
 		_, err = activity.NewDay(zone, zone.DateOf(a.clock.Now()))
 	}

@@ -33,13 +33,13 @@ func parameters(r *http.Request, known ...string) (query, error) {
 // valued lists the parameters whose own check refuses an empty value.
 var valued = []string{"tz", "from", "to", "by"}
 
-// zone returns the requested zone, or the default.
-func (q query) zone(otherwise activity.Zone) (activity.Zone, error) {
+// zoneOf returns the requested zone, or the default.
+func (a *API) zoneOf(q query) (activity.Zone, error) {
 	name, given := q["tz"]
 	if !given {
-		return otherwise, nil
+		name = a.zone.String()
 	}
-	return activity.LoadZone(name)
+	return a.zones.Load(name)
 }
 
 func (q query) date(name string) (activity.Date, error) {

@@ -42,7 +42,7 @@ func (a *API) rebuild(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := query.zone(a.zone)
+	zone, err := a.zoneOf(query)
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 			base.Health.RegisterNote("kafka "+def.Name, telemetry.Ready, in.Note)
 		}
 		decode := func(p *activity.Parked) (activity.Message, *activity.Poison) { return ingest.Decode(&def, p) }
+		base.Part("merged days of "+def.Name, store.KeepMerged, nil)
 		again := rebuild.New(rebuild.Config{Definition: def, Store: store, Live: in, Reading: c.Reading(&def),
 			Decode: decode, Logger: base.Logger})
 		base.Part("rebuild "+def.Name, again.Run, nil)

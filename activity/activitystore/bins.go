@@ -31,6 +31,7 @@ func (k binKey) bytes() []byte {
 
 // bins are the bins that a transaction changes, as they will be stored.
 type bins struct {
+	root   *bbolt.Bucket // of the activity
 	bucket *bbolt.Bucket
 	def    *activity.Definition
 	now    time.Time
@@ -71,6 +72,13 @@ func (b *bins) flush() error {
 	keys := slices.SortedFunc(maps.Keys(b.totals), func(a, b binKey) int {
 		return cmp.Or(cmp.Compare(a.quarter, b.quarter), cmp.Compare(a.partition, b.partition))
 	})
+	changed := make([]activity.Quarter, len(keys))
+	for i, k := range keys {
+		changed[i] = k.quarter
+	}
+	if err := dropMerged(b.root, changed); err != nil {
+		return err
+	}
 	for _, k := range keys {
 		key := k.bytes()
 		record, err := encodeTotals(key, k.partition, b.totals[k])

@@ -4,6 +4,7 @@
 // The layout:
 //
 //	<activity>/bins/<quarter hour><partition>     -> totals, see encodeTotals
+//	<activity>/merged/<first quarter hour><end><part> -> what a local day adds up to, see encodeMerged
 //	<activity>/inbox/...                          -> see package inbox
 //	<activity>/positions/<topic>/<partition>      -> JSON of activity.Position
 //	<activity>/<ledger>/<topic>/<partition><offset><digest> -> one message of a ledger, see encodeKept

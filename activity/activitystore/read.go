@@ -27,7 +27,7 @@ func (s *Store) Read(ctx context.Context, span activity.Span,
 		if asOf, err = s.asOf(root); err != nil {
 			return err
 		}
-		return scan(ctx, root.Bucket(bucketBins), span, add)
+		return scan(ctx, root.Bucket(bucketBins), span, withMinutes, add)
 	})
 	if err != nil {
 		return activity.AsOf{}, fmt.Errorf("read statistics of %s: %w", s.name, err)
@@ -52,7 +52,8 @@ func (s *Store) asOf(root *bbolt.Bucket) (activity.AsOf, error) {
 	return activity.AsOf{At: st.At, Event: st.Event, Since: st.since(), Next: next}, err
 }
 
-func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span,
+// scan calls add with each bin of a span.
+func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span, what detail,
 	add func(activity.Quarter, *activity.Totals)) error {
 	from, to := max(span.From, 0), max(span.To, 0) // no event is older than 1970
 	if from >= to {
@@ -70,7 +71,7 @@ func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span,
 		if err != nil {
 			return err
 		}
-		totals, err := decodeTotals(key, bin.partition, sealed)
+		totals, err := decodeDetail(key, bin.partition, sealed, what)
 		if err != nil {
 			return err
 		}

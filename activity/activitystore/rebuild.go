@@ -125,7 +125,7 @@ func (s *Store) LookAtRebuild(ctx context.Context) (*Rebuild, error) {
 // besides returns the store of the rebuild, whether there is one or not.
 func (s *Store) besides() *Store {
 	beside := *s
-	beside.beside = true
+	beside.beside, beside.keeper = true, nil
 	return &beside
 }
 

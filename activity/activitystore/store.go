@@ -43,10 +43,11 @@ type Store struct {
 	topic   []byte
 	options Options
 	beside  bool // it is a rebuild: see Rebuild
+	keeper  *keeper
 }
 
 // Format is that of an activity file.
-var Format = boltdb.Format{Service: "activity", Number: 4}
+var Format = boltdb.Format{Service: "activity", Number: 5}
 
 var (
 	bucketBins      = []byte("bins")
@@ -64,7 +65,8 @@ var (
 // Open prepares the store of one activity in a database of that Format, which stays the caller's to close.
 func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options Options) (*Store, error) {
 	options = options.withDefaults()
-	s := &Store{db: db, def: def, name: []byte(def.Name), topic: []byte(def.Topic), options: options}
+	s := &Store{db: db, def: def, name: []byte(def.Name), topic: []byte(def.Topic), options: options,
+		keeper: newKeeper()}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		return s.create(tx.Tx)
 	})

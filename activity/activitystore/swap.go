@@ -176,6 +176,9 @@ func (s *swap) run(plan SwapPlan) (err error) {
 		}
 		names = append(ledgerBuckets(), bucketInbox, bucketIndexes)
 	}
+	if err := s.dropMerged(); err != nil {
+		return err
+	}
 	old, err := replace(s.root, s.root, names...)
 	if err != nil {
 		return err
@@ -198,6 +201,15 @@ func (s *swap) run(plan SwapPlan) (err error) {
 		return err
 	}
 	return retire(s.root)
+}
+
+// dropMerged moves the merged days out of use.
+func (s *swap) dropMerged() error {
+	if s.root.Bucket(bucketMerged) == nil {
+		return nil
+	}
+	_, err := replace(s.root, s.root, bucketMerged)
+	return err
 }
 
 // declare takes over what the names of measures and dimensions mean. Names in bins that stay keep their meaning.

@@ -25,12 +25,7 @@ func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, erro
 	record.Raw(digest[:])
 	record.Time(t.Changed.At)
 	record.Count(t.Changed.Next[partition])
-	record.Uint(uint64(len(t.Figures)))
-	for i := range t.Figures {
-		record.Text(t.Figures[i].Name)
-		record.Byte(t.Figures[i].Kind.Code)
-		t.Figures[i].Encode(&record)
-	}
+	encodeFigures(&record, t.Figures)
 	tallies := tallyEncoder{&record, t.Figures, nil}
 	record.Uint(uint64(len(t.Tables)))
 	for i := range t.Tables {
@@ -43,6 +38,15 @@ func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, erro
 		}
 	}
 	return record.Seal(key), tallies.err
+}
+
+func encodeFigures(record *codec.Encoder, figures []measure.Figure) {
+	record.Uint(uint64(len(figures)))
+	for i := range figures {
+		record.Text(figures[i].Name)
+		record.Byte(figures[i].Kind.Code)
+		figures[i].Encode(record)
+	}
 }
 
 // tallyEncoder names the measures of tallies by their index in the figures.
@@ -80,23 +84,39 @@ func (e *tallyEncoder) tally(t *measure.Tally) {
 	}
 }
 
+// detail is how much of a bin is read.
+type detail uint8
+
+const (
+	onlyFigures detail = iota // neither tables nor minutes
+	withTables
+	withMinutes // everything
+)
+
 // decodeTotals reads what encodeTotals wrote. The result shares no memory with the record.
 func decodeTotals(key []byte, partition int32, sealed []byte) (activity.Totals, error) {
+	return decodeDetail(key, partition, sealed, withMinutes)
+}
+
+// decodeDetail reads as much of what encodeTotals wrote.
+func decodeDetail(key []byte, partition int32, sealed []byte, what detail) (activity.Totals, error) {
 	record, err := codec.OpenRecord(key, sealed, totalsVersion)
 	if err != nil {
 		return activity.Totals{}, fmt.Errorf("read statistics: %w", err)
 	}
 	t := activity.Totals{Count: record.Count(), First: record.Time(), Last: record.Time()}
-	var digest [setdigest.Size]byte
-	record.Array(digest[:])
-	t.Digest = setdigest.FromBytes(digest)
+	t.Digest = decodeDigest(&record)
 	t.Changed = activity.Changed{At: record.Time(), Next: map[int32]int64{partition: record.Count()}}
-	for n := record.Len(); n > 0 && record.Err() == nil; n-- {
-		t.Figures = append(t.Figures, decodeFigure(&record))
+	t.Figures = decodeFigures(&record)
+	if what == onlyFigures {
+		return t, unread(&record, key)
 	}
 	tallies := tallyDecoder{&record, t.Figures}
 	for n := record.Len(); n > 0 && record.Err() == nil; n-- {
 		t.Tables = append(t.Tables, tallies.table())
+	}
+	if what == withTables {
+		return t, unread(&record, key)
 	}
 	if record.Bool() {
 		t.Minutes = new(activity.Minutes)
@@ -108,6 +128,32 @@ func decodeTotals(key []byte, partition int32, sealed []byte) (activity.Totals, 
 		return activity.Totals{}, fmt.Errorf("read statistics: %w (key %x)", err, key)
 	}
 	return t, nil
+}
+
+// unread returns what is wrong with a record of which the rest is not read.
+func unread(record *codec.Decoder, key []byte) error {
+	if err := record.Err(); err != nil {
+		return fmt.Errorf("read statistics: %w (key %x)", err, key)
+	}
+	return nil
+}
+
+func decodeDigest(record *codec.Decoder) setdigest.Digest {
+	var digest [setdigest.Size]byte
+	record.Array(digest[:])
+	return setdigest.FromBytes(digest)
+}
+
+func decodeFigures(record *codec.Decoder) []measure.Figure {
+	n := record.Len()
+	if n == 0 {
+		return nil
+	}
+	figures := make([]measure.Figure, 0, min(n, 16))
+	for ; n > 0 && record.Err() == nil; n-- {
+		figures = append(figures, decodeFigure(record))
+	}
+	return figures
 }
 
 func decodeFigure(record *codec.Decoder) measure.Figure {
