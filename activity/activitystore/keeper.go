@@ -44,7 +44,9 @@ type keeper struct {
 	mu     sync.Mutex
 	wanted map[mergedKey]struct{}
 	kept   map[int]time.Time // beginnings that have merged days, with when they were asked for last
-	wake   chan struct{}     // has one element when something is wanted
+	// learned says that kept has what the file has. Only MergeAsked uses it.
+	learned bool
+	wake    chan struct{} // has one element when something is wanted
 }
 
 func newKeeper() *keeper {
@@ -145,15 +147,13 @@ func (s *Store) KeepMerged(ctx context.Context) error {
 }
 
 func (s *Store) keepMerged(ctx context.Context) error {
-	if err := s.findKept(ctx); err != nil {
-		return err
-	}
 	for {
-		for keys := s.keeper.next(); len(keys) > 0; keys = s.keeper.next() {
-			if err := s.keepStep(ctx, keys); fatal(err) || ctx.Err() != nil {
+		for more := true; more; {
+			var err error
+			if more, err = s.MergeAsked(ctx); fatal(err) || ctx.Err() != nil {
 				return err
 			}
-			if !pause(ctx, keepPause) {
+			if more && !pause(ctx, keepPause) {
 				return ctx.Err()
 			}
 		}
@@ -163,6 +163,21 @@ func (s *Store) keepMerged(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// MergeAsked merges some of the days that were asked for and are not merged. It reports whether more are left.
+func (s *Store) MergeAsked(ctx context.Context) (more bool, err error) {
+	if !s.keeper.learned {
+		if err := s.findKept(ctx); err != nil {
+			return false, err
+		}
+		s.keeper.learned = true
+	}
+	keys := s.keeper.next()
+	if len(keys) == 0 {
+		return false, nil
+	}
+	return true, s.keepStep(ctx, keys)
 }
 
 // fatal reports whether the file can no longer be used. After any other error the days stay as they were: a full disk
