@@ -137,10 +137,7 @@ func (k *keeper) ended(begin int) {
 // them. It returns when ctx ends, which is no error, or when the file fails. Call it once.
 func (s *Store) KeepMerged(ctx context.Context) error {
 	err := s.keepMerged(ctx)
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("merge days of %s: %w", s.name, err)
 	}
 	return nil

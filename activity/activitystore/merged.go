@@ -378,7 +378,7 @@ func (r *merging) loadDay(found *foundDay, whole *activity.Totals) error {
 	}
 	var day activity.Totals
 	for i, record := range found.records {
-		if err := decodeMerged(part(i), &record, &day); err != nil { //nolint:gosec // there are two
+		if err := decodeMerged(part(i), &record, &day); err != nil {
 			r.store.db.Note(err)
 			return r.store.mergeBins(r.ctx, r.bins, found.Span, r.ask.Tables, whole)
 		}
