@@ -1,0 +1,203 @@
+package runs
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
+)
+
+// building is a run that is being written, in transactions of about Config.Step bytes. The run does not exist before its
+// meta record does.
+type building struct {
+	index  *Index
+	meta   meta
+	filter filterWriter
+	firsts [][]byte
+	block  []byte
+	ready  []record // for the next transaction
+	bytes  int
+}
+
+type record struct {
+	key    [5]byte
+	sealed []byte
+}
+
+// build writes a run of the entries that next returns in ascending order, at most that many, until it returns nil. It
+// returns the run, which is to be put into the file with putMeta, or nil if there were no entries.
+func (s *Set) build(ctx context.Context, x *Index, most uint64, from, to uint64, next func() ([]byte, error)) (*run,
+	error) {
+	b := &building{index: x, meta: meta{from: from, to: to}}
+	if x.spec.Filter {
+		b.meta.buckets, b.filter.buckets = most, most
+	}
+	for {
+		entry, err := next()
+		if err != nil {
+			return nil, err
+		}
+		if entry == nil {
+			break
+		}
+		if b.meta.number == 0 {
+			if err := b.begin(ctx); err != nil {
+				return nil, err
+			}
+		}
+		b.add(entry)
+		if b.bytes >= s.config.Step {
+			if err := b.write(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if b.meta.number == 0 {
+		return nil, nil //nolint:nilnil // nothing to build
+	}
+	return b.finish(ctx)
+}
+
+// begin makes the run's bucket.
+func (b *building) begin(ctx context.Context) error {
+	err := b.index.set.write(ctx, func(tx *boltdb.Tx) (err error) {
+		bucket := b.index.bucket(tx.Tx)
+		if b.meta.number, err = bucket.NextSequence(); err == nil {
+			_, err = bucket.CreateBucket(nameOf(runName, b.meta.number))
+		}
+		return err
+	})
+	if err == nil {
+		b.index.set.garbage = append(b.index.set.garbage, garbage{b.index, b.meta.number}) // until it exists
+	}
+	return err
+}
+
+func (b *building) add(entry []byte) {
+	if len(b.block)+len(entry) > blockBytes {
+		b.endBlock()
+	}
+	if len(b.block) == 0 {
+		b.addFirst(entry)
+	}
+	b.block = append(b.block, entry...)
+	b.meta.entries++
+	if b.meta.buckets > 0 {
+		b.filter.add(entry)
+	}
+	if b.index.spec.Time == nil {
+		return
+	}
+	at := uint64(max(b.index.spec.Time(entry[hashSize:]).Unix(), 0)) //nolint:gosec // not negative
+	if b.meta.entries == 1 || at < b.meta.oldest {
+		b.meta.oldest = at
+	}
+	b.meta.newest = max(b.meta.newest, at)
+}
+
+func (b *building) addFirst(entry []byte) {
+	if b.meta.blocks%firstsPiece == 0 {
+		b.firsts = append(b.firsts, nil)
+	}
+	last := &b.firsts[len(b.firsts)-1]
+	*last = append(*last, entry[:8]...)
+}
+
+func (b *building) endBlock() {
+	b.put(blockName, b.meta.blocks, b.block)
+	b.meta.blocks++
+	b.block = b.block[:0]
+}
+
+func (b *building) put(kind byte, number uint32, value []byte) {
+	r := record{key: recordKey(kind, number)}
+	r.sealed = codec.Seal(sealKey(b.meta.number, r.key[:]), value)
+	b.ready = append(b.ready, r)
+	b.bytes += len(r.sealed)
+}
+
+// write writes what is ready.
+func (b *building) write(ctx context.Context) error {
+	err := b.index.set.write(ctx, func(tx *boltdb.Tx) error {
+		bucket := b.index.bucket(tx.Tx).Bucket(nameOf(runName, b.meta.number))
+		bucket.FillPercent = 1
+		for i := range b.ready {
+			if err := bucket.Put(b.ready[i].key[:], b.ready[i].sealed); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.ready, b.bytes = b.ready[:0], 0
+	return err
+}
+
+// finish writes the last block, the filter and the first hashes.
+func (b *building) finish(ctx context.Context) (*run, error) {
+	b.endBlock()
+	var filter [][]byte
+	if b.meta.buckets > 0 {
+		filter = b.filter.finish()
+	}
+	for _, list := range []struct {
+		kind   byte
+		pieces [][]byte
+	}{{filterName, filter}, {firstName, b.firsts}} {
+		for i, piece := range list.pieces {
+			b.put(list.kind, uint32(i), piece) //nolint:gosec // few
+			if b.bytes >= b.index.set.config.Step {
+				if err := b.write(ctx); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if err := b.write(ctx); err != nil {
+		return nil, err
+	}
+	r := newRun(b.index, &b.meta)
+	for i := range filter {
+		r.filter[i].Store(&filter[i])
+	}
+	for i := range b.firsts {
+		r.firsts[i].Store(&b.firsts[i])
+	}
+	return r, nil
+}
+
+// putMeta makes a run exist.
+func (r *run) putMeta(tx *boltdb.Tx) error {
+	key := nameOf(metaName, r.number)
+	return r.index.bucket(tx.Tx).Put(key, r.meta.encode(key))
+}
+
+// deleteMeta makes a run garbage.
+func (r *run) deleteMeta(tx *boltdb.Tx) error {
+	return r.index.bucket(tx.Tx).Delete(nameOf(metaName, r.number))
+}
+
+// write is a step of Maintain.
+func (s *Set) write(ctx context.Context, fn func(tx *boltdb.Tx) error) error {
+	s.watchdog.Step()
+	defer s.watchdog.Rest()
+	if err := s.db.Write(ctx, fn); err != nil {
+		return fmt.Errorf("write the indexes: %w", err)
+	}
+	return nil
+}
+
+// sortedEntries returns entries of a size that are sorted in b, one at a call.
+func sortedEntries(b []byte, size int) func() ([]byte, error) {
+	return func() ([]byte, error) {
+		if len(b) == 0 {
+			return nil, nil
+		}
+		entry := b[:size:size]
+		b = b[size:]
+		return entry, nil
+	}
+}
+
+func segmentKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }

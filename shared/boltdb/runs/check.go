@@ -1,0 +1,273 @@
+package runs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
+)
+
+// Checker checks the records of the indexes below a bucket.
+type Checker struct {
+	set *Set
+	// Entry, if set, checks one entry of the i-th index that a lookup may find.
+	Entry func(tx *bbolt.Tx, i int, hash Hash, rest []byte) error
+}
+
+// NewChecker returns a Checker of the indexes below root.
+func NewChecker(root []byte, specs []Spec) *Checker {
+	return &Checker{set: newSet(nil, root, specs, Config{})}
+}
+
+// Check is like a boltdb.Checker for the bucket itself and all within it.
+func (c *Checker) Check(r *boltdb.Record) error {
+	switch len(r.Path) {
+	case 0:
+		return c.checkRoot(r)
+	case 1:
+		if r.IsBucket && (bytes.Equal(r.Key, logName) || c.index(r.Key) != nil) {
+			return nil
+		}
+	case 2:
+		if bytes.Equal(r.Path[1], logName) {
+			if r.IsBucket && len(r.Key) == 8 {
+				r.Name = fmt.Sprintf("segment %d", binary.BigEndian.Uint64(r.Key))
+				return nil
+			}
+		} else if len(r.Key) == 9 {
+			return c.checkRun(r)
+		}
+	case 3:
+		if bytes.Equal(r.Path[1], logName) && !r.IsBucket && len(r.Path[2]) == 8 {
+			return c.checkLogged(r)
+		}
+		if !r.IsBucket && len(r.Key) == 5 && len(r.Path[2]) == 9 {
+			return c.checkRecord(r)
+		}
+	}
+	return errors.New("nothing belongs there")
+}
+
+func (c *Checker) index(name []byte) *Index {
+	for _, x := range c.set.indexes {
+		if string(name) == x.spec.Name {
+			return x
+		}
+	}
+	return nil
+}
+
+func (c *Checker) checkRoot(r *boltdb.Record) error {
+	if !r.IsBucket || r.Sequence != 0 {
+		return errors.New("it is not the bucket of the indexes")
+	}
+	if r.Tx == nil {
+		return nil
+	}
+	root := r.Tx.Bucket(c.set.root)
+	log := root.Bucket(logName)
+	if log == nil {
+		return fmt.Errorf("%w: it has no log", boltdb.ErrCorrupt)
+	}
+	if last, _ := log.Cursor().Last(); last == nil {
+		return fmt.Errorf("%w: the log has no segment", boltdb.ErrCorrupt)
+	}
+	for _, x := range c.set.indexes {
+		if root.Bucket([]byte(x.spec.Name)) == nil {
+			return fmt.Errorf("%w: it has no %s", boltdb.ErrCorrupt, x.spec.Name)
+		}
+	}
+	return nil
+}
+
+// checkRun checks a meta record, and whether its run is complete, or the bucket of a run.
+func (c *Checker) checkRun(r *boltdb.Record) error {
+	number := binary.BigEndian.Uint64(r.Key[1:])
+	r.Name = fmt.Sprintf("run %d", number)
+	if r.IsBucket {
+		if r.Key[0] != runName || r.Sequence != 0 {
+			return errors.New("nothing belongs there")
+		}
+		return nil
+	}
+	m, err := decodeMeta(r.Key, r.Value)
+	if err != nil || r.Tx == nil {
+		return err
+	}
+	b := r.Tx.Bucket(c.set.root).Bucket(r.Path[1]).Bucket(nameOf(runName, number))
+	if b == nil {
+		return fmt.Errorf("%w: its blocks are missing", boltdb.ErrCorrupt)
+	}
+	for kind, count := range map[byte]int{
+		blockName: int(m.blocks), filterName: m.filterPieces(), firstName: m.firstsPieces(),
+	} {
+		if n := countOf(b, kind); n != count {
+			return fmt.Errorf("%w: it has records of the kind %q: %d, want %d", boltdb.ErrCorrupt, kinds[kind], n, count)
+		}
+	}
+	return nil
+}
+
+// countOf returns how many records of a kind a run's bucket has, by the last one.
+func countOf(b *bbolt.Bucket, kind byte) int {
+	cursor := b.Cursor()
+	key, _ := cursor.Seek([]byte{kind + 1})
+	if key == nil {
+		key, _ = cursor.Last()
+	} else {
+		key, _ = cursor.Prev()
+	}
+	if len(key) != 5 || key[0] != kind {
+		return 0
+	}
+	return int(binary.BigEndian.Uint32(key[1:])) + 1
+}
+
+func (c *Checker) checkLogged(r *boltdb.Record) error {
+	if len(r.Key) != 8 {
+		return errors.New("nothing belongs there")
+	}
+	if n := binary.BigEndian.Uint64(r.Key); r.Tx != nil && n > 1 {
+		segment := r.Tx.Bucket(c.set.root).Bucket(logName).Bucket(r.Path[2])
+		if segment.Get(binary.BigEndian.AppendUint64(nil, n-1)) == nil {
+			return fmt.Errorf("%w: the record before it is missing", boltdb.ErrCorrupt)
+		}
+	}
+	return c.set.readRecord(binary.BigEndian.Uint64(r.Path[2]), r.Key, r.Value, func(x *Index, entry []byte) error {
+		return c.entry(r, x, entry)
+	})
+}
+
+func (c *Checker) entry(r *boltdb.Record, x *Index, entry []byte) error {
+	if c.Entry == nil || r.Tx == nil {
+		return nil
+	}
+	return c.Entry(r.Tx, int(x.number), Hash(entry[:hashSize]), entry[hashSize:x.size])
+}
+
+// checkRecord checks a block of a run or a piece of its filter or first hashes.
+func (c *Checker) checkRecord(r *boltdb.Record) error {
+	x := c.index(r.Path[1])
+	kind, known := kinds[r.Key[0]]
+	if x == nil || !known || r.Path[2][0] != runName {
+		return errors.New("nothing belongs there")
+	}
+	run, number := binary.BigEndian.Uint64(r.Path[2][1:]), binary.BigEndian.Uint32(r.Key[1:])
+	r.Name = fmt.Sprintf("%s %d of run %d", kind, number, run)
+	value, err := codec.Unseal(sealKey(run, r.Key), r.Value)
+	if err != nil {
+		return err
+	}
+	exists := false
+	if r.Tx != nil {
+		index := r.Tx.Bucket(c.set.root).Bucket(r.Path[1])
+		exists = index.Get(nameOf(metaName, run)) != nil
+		before := recordKey(r.Key[0], number-1)
+		if exists && number > 0 && index.Bucket(r.Path[2]).Get(before[:]) == nil {
+			return fmt.Errorf("%w: the %s before it is missing", boltdb.ErrCorrupt, kind)
+		}
+	}
+	if r.Key[0] != blockName {
+		return nil
+	}
+	if len(value) == 0 || len(value)%x.size != 0 {
+		return fmt.Errorf("%w: it has %d bytes", boltdb.ErrCorrupt, len(value))
+	}
+	for at := 0; at < len(value); at += x.size {
+		if at > 0 && bytes.Compare(value[at-x.size:at], value[at:at+x.size]) >= 0 {
+			return fmt.Errorf("%w: its entries are not in order", boltdb.ErrCorrupt)
+		}
+		if !exists {
+			continue // nobody looks it up
+		}
+		if err := c.entry(r, x, value[at:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Count returns how many entries the i-th index has. An entry that was added twice may count twice.
+func (c *Checker) Count(tx *bbolt.Tx, i int) (n uint64, err error) {
+	runs, _, err := c.set.indexes[i].list(tx)
+	if err != nil {
+		return 0, err
+	}
+	for j := range runs {
+		n += runs[j].entries
+	}
+	err = c.eachLogged(tx, func(x *Index, _ []byte) error {
+		if int(x.number) == i {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// eachLogged visits the entries of the log. It ends with the first record that is damaged.
+func (c *Checker) eachLogged(tx *bbolt.Tx, visit func(x *Index, entry []byte) error) error {
+	root := tx.Bucket(c.set.root)
+	if root == nil || root.Bucket(logName) == nil {
+		return nil
+	}
+	log := root.Bucket(logName)
+	return log.ForEachBucket(func(name []byte) error {
+		return log.Bucket(name).ForEach(func(key, sealed []byte) error {
+			return c.set.readRecord(binary.BigEndian.Uint64(name), key, sealed, visit)
+		})
+	})
+}
+
+// Readable visits all entries of the i-th index that can be read, in any order, whatever else is missing or damaged. An
+// entry may come more than once. It ends with visit's first error.
+func (c *Checker) Readable(tx *bbolt.Tx, i int, visit func(hash Hash, rest []byte) error) error {
+	x := c.set.indexes[i]
+	var stop error
+	one := func(entry []byte) error {
+		stop = visit(Hash(entry[:hashSize]), entry[hashSize:x.size])
+		return stop
+	}
+	root := tx.Bucket(c.set.root)
+	if root == nil {
+		return nil
+	}
+	if log := root.Bucket(logName); log != nil {
+		_ = log.ForEachBucket(func(name []byte) error {
+			return log.Bucket(name).ForEach(func(key, sealed []byte) error {
+				_ = c.set.readRecord(binary.BigEndian.Uint64(name), key, sealed, func(of *Index, entry []byte) error {
+					if of != x {
+						return nil
+					}
+					return one(entry)
+				})
+				return stop
+			})
+		})
+	}
+	index := root.Bucket([]byte(x.spec.Name))
+	if index == nil || stop != nil {
+		return stop
+	}
+	_ = index.ForEachBucket(func(name []byte) error {
+		return index.Bucket(name).ForEach(func(key, sealed []byte) error {
+			if len(name) != 9 || key[0] != blockName {
+				return nil
+			}
+			value, err := codec.Unseal(sealKey(binary.BigEndian.Uint64(name[1:]), key), sealed)
+			if err != nil {
+				return nil //nolint:nilerr // it cannot be read
+			}
+			for ; len(value) >= x.size && stop == nil; value = value[x.size:] {
+				_ = one(value)
+			}
+			return stop
+		})
+	})
+	return stop
+}

@@ -1,0 +1,287 @@
+package runs
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"ordertally/shared/boltdb"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	testRoot  = []byte("indexes")
+	testSpecs = []Spec{
+		{Name: "aged", Rest: 12, Filter: true, Time: func(rest []byte) time.Time {
+			return time.Unix(int64(binary.BigEndian.Uint32(rest[8:])), 0)
+		}},
+		{Name: "lists", Rest: 8},
+	}
+	errUndo = errors.New("undo this one")
+)
+
+// machine is a Set beside what it must answer.
+type machine struct {
+	path string
+	db   *boltdb.DB
+	set  *Set
+	now  time.Time
+	keep Retention
+
+	model  []map[string]bool // entries by index
+	serial uint64
+}
+
+func newMachine(t rapid.TB, path string) *machine {
+	m := &machine{path: path, now: time.Unix(1_700_000_000, 0)}
+	m.keep = Retention{Keep: 1000 * time.Second, Now: func() time.Time { return m.now }}
+	for range testSpecs {
+		m.model = append(m.model, map[string]bool{})
+	}
+	m.open(t)
+	return m
+}
+
+func (m *machine) open(t rapid.TB) {
+	var err error
+	if m.db, err = boltdb.Open(m.path, boltdb.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	m.set, err = Open(context.Background(), m.db, testRoot, testSpecs, Config{Segment: 40, Step: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *machine) close(t rapid.TB) {
+	if err := m.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hash returns one of a few hashes, so that many entries share one.
+func hashOf(n int) Hash { return Sum(fmt.Sprint(n % 50)) }
+
+// entry makes an entry of an index: mostly newer ones have smaller rests.
+func (m *machine) entry(x, n int) Entry {
+	m.serial++
+	e := Entry{Index: m.set.Index(x), Hash: hashOf(n)}
+	if x == 0 {
+		e.Rest = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(nil, m.serial), uint32(m.now.Unix()))
+	} else if n%10 > 0 {
+		e.Rest = binary.BigEndian.AppendUint64(nil, ^m.serial)
+	} else {
+		e.Rest = binary.BigEndian.AppendUint64(nil, m.serial)
+	}
+	return e
+}
+
+// group writes requests in one group: each adds one entry to each index. Some ask to be undone after they wrote, so that
+// the group runs again. Every request must see what the earlier ones of its group added, and nothing else.
+func (m *machine) group(t rapid.TB, requests []int) {
+	started, release := make(chan bool), make(chan bool)
+	hold := make(chan error)
+	go func() { // keeps the committer busy until all have asked, so that they share a commit
+		first := true
+		hold <- m.db.Write(context.Background(), func(*boltdb.Tx) error {
+			if first {
+				first = false
+				close(started)
+				<-release
+			}
+			return boltdb.Refuse(nil)
+		})
+	}()
+	<-started
+	done := make(chan error, len(requests))
+	kept := make([][]Entry, len(requests))
+	for i, n := range requests {
+		entries := []Entry{m.entry(0, n), m.entry(1, n)}
+		undo := n%7 == 3
+		if !undo {
+			kept[i] = entries
+		}
+		go func() {
+			err := m.db.Write(context.Background(), func(tx *boltdb.Tx) error {
+				for j := range entries {
+					if found, err := m.found(tx, &entries[j]); err != nil || found {
+						return fmt.Errorf("found before it was added: %v, %w", found, err)
+					}
+				}
+				if err := m.set.Append(tx, entries...); err != nil {
+					return err
+				}
+				for j := range entries {
+					if found, err := m.found(tx, &entries[j]); err != nil || !found {
+						return fmt.Errorf("not found after it was added: %w", err)
+					}
+				}
+				if undo {
+					return errUndo
+				}
+				return nil
+			})
+			if undo && errors.Is(err, errUndo) {
+				err = nil
+			}
+			done <- err
+		}()
+	}
+	close(release)
+	if err := <-hold; err != nil {
+		t.Fatal(err)
+	}
+	for range requests {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, entries := range kept {
+		for j := range entries {
+			m.model[j][string(entries[j].Hash[:])+string(entries[j].Rest)] = true
+		}
+	}
+}
+
+func (m *machine) found(tx *boltdb.Tx, e *Entry) (found bool, err error) {
+	err = e.Index.Find(tx, e.Hash, func(rest []byte) bool {
+		found = bytes.Equal(rest, e.Rest)
+		return !found
+	})
+	return found, err
+}
+
+// check compares all that is found with the model. Entries that have expired may be found or not.
+func (m *machine) check(t rapid.TB) {
+	t.Helper()
+	err := m.set.View(context.Background(), func(tx *bbolt.Tx, at *Snapshot) error {
+		for i := range testSpecs {
+			for n := range 55 { // five of them were never added
+				hash := Sum(fmt.Sprint(n))
+				if err := m.compare(tx, at, i, hash); err != nil {
+					return fmt.Errorf("index %d, hash %d: %w", i, n, err)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *machine) compare(tx *bbolt.Tx, at *Snapshot, i int, hash Hash) error {
+	x := m.set.Index(i)
+	var want, got, walked []string
+	for e := range m.model[i] {
+		if e[:hashSize] == string(hash[:]) && !m.expired(i, e[hashSize:]) {
+			want = append(want, e[hashSize:])
+		}
+	}
+	slices.Sort(want)
+	if err := at.Find(tx, x, hash, func(rest []byte) bool { got = append(got, string(rest)); return true }); err != nil {
+		return err
+	}
+	slices.Sort(got)
+	w, err := at.Walk(tx, x, hash, nil)
+	if err != nil {
+		return err
+	}
+	for {
+		rest, err := w.Next()
+		if err != nil {
+			return err
+		}
+		if rest == nil {
+			break
+		}
+		walked = append(walked, string(rest))
+	}
+	if !slices.Equal(got, walked) {
+		return fmt.Errorf("found %x, walked %x", got, walked)
+	}
+	for _, rest := range got {
+		if !m.model[i][string(hash[:])+rest] {
+			return fmt.Errorf("found %x, which was never kept", rest)
+		}
+	}
+	got = slices.DeleteFunc(got, func(rest string) bool { return m.expired(i, rest) })
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("found %x, want %x", got, want)
+	}
+	if len(walked) == 0 {
+		return nil
+	}
+	from := walked[len(walked)/2]
+	w, err = at.Walk(tx, x, hash, []byte(from))
+	if err != nil {
+		return err
+	}
+	if rest, err := w.Next(); err != nil || string(rest) != from {
+		return fmt.Errorf("a walk from %x begins at %x, %w", from, rest, err)
+	}
+	return nil
+}
+
+func (m *machine) expired(i int, rest string) bool {
+	return testSpecs[i].Time != nil && testSpecs[i].Time([]byte(rest)).Before(m.now.Add(-m.keep.Keep))
+}
+
+// TestSet_AnswersAsAMap adds entries in groups, some of which run twice, folds, merges, drops, and opens the file again,
+// in random order.
+func TestSet_AnswersAsAMap(t *testing.T) {
+	dir := t.TempDir()
+	round := 0
+	steps := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		round++
+		m := newMachine(t, filepath.Join(dir, fmt.Sprint(round, ".db")))
+		defer func() { m.close(t) }()
+		maintain := func(name string, step func() (bool, error)) func(*rapid.T) {
+			return func(t *rapid.T) {
+				did, err := step()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !did {
+					t.Skip("nothing to do")
+				}
+				steps[name]++
+			}
+		}
+		add := func(t *rapid.T) { m.group(t, rapid.SliceOfN(rapid.IntRange(0, 1000), 1, 60).Draw(t, "requests")) }
+		t.Repeat(map[string]func(*rapid.T){
+			"add": add, "add more": add, "add still more": add,
+			"wait": func(t *rapid.T) { m.now = m.now.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "s")) * time.Second) },
+			"fold": maintain("fold", func() (bool, error) { return m.set.fold(context.Background()) }),
+			"merge": maintain("merge", func() (bool, error) {
+				return m.set.merge(context.Background(), &m.keep)
+			}),
+			"expire": maintain("expire", func() (bool, error) { return m.set.expire(context.Background(), &m.keep) }),
+			"drop":   maintain("drop", func() (bool, error) { return m.set.drop(context.Background()) }),
+			"reopen": func(t *rapid.T) { m.close(t); m.open(t) },
+			"":       func(t *rapid.T) { m.check(t) },
+		})
+		if err := m.set.maintain(context.Background(), &m.keep); err != nil {
+			t.Fatal(err)
+		}
+		m.check(t)
+	})
+	t.Logf("%d rounds: %v", round, steps)
+	for _, name := range []string{"fold", "merge", "expire", "drop"} {
+		if steps[name] == 0 {
+			t.Errorf("no %s: the test shows nothing", name)
+		}
+	}
+}
