@@ -63,9 +63,9 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	if err != nil {
 		return nil, err
 	}
-	base.Part("idempotency keys",
-		func(ctx context.Context) error { return store.ForgetKeys(ctx, c.IdempotencyRetention, logger) },
-		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
+	store.KeepKeys(c.IdempotencyRetention)
+	base.Part("indexes", func(ctx context.Context) error { return store.Maintain(ctx, logger) },
+		store.Maintaining().Check("indexes", lifecycle.StallAfter))
 
 	c.Publisher.Brokers, c.Publisher.Security, c.Publisher.Topic = c.Kafka, c.KafkaSecurity, c.Topic
 	c.Publisher.Idempotent, c.Publisher.KeyRetention = c.PublishMode == "idempotent", c.IdempotencyRetention

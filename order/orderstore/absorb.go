@@ -14,6 +14,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/runs"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
@@ -31,7 +32,7 @@ type Absorber struct {
 	keysAge time.Time // older keys are left out
 
 	count    Absorbed
-	indexing indexing
+	indexing *indexing
 }
 
 // Absorbed counts what was new.
@@ -61,7 +62,11 @@ func NewAbsorber(ctx context.Context, db *boltdb.DB, o *outbox.Absorption, keysA
 	if err != nil {
 		return nil, fmt.Errorf("absorb orders: %w", err)
 	}
-	return &Absorber{db: db, outbox: o, keysAge: keysAge}, nil
+	indexes, err := runs.Open(ctx, db, indexesBucket, indexSpecs(), runs.Config{})
+	if err != nil {
+		return nil, fmt.Errorf("absorb orders: %w", err)
+	}
+	return &Absorber{db: db, outbox: o, keysAge: keysAge, indexing: newIndexing(indexes)}, nil
 }
 
 // Count returns what was new so far.
@@ -203,18 +208,18 @@ func (a *Absorber) Put(ctx context.Context, messages []Message, refused func(m *
 
 // index gathers what the indexes need of an order.
 func (a *Absorber) index(m *Message) {
-	a.indexing.order(m.order, m.customer, m.source, m.reference)
+	a.indexing.order(m.order, &identity{m.source, m.reference, m.customer})
 	switch {
 	case m.key.IsZero():
 	case madeAt(m.order).Before(a.keysAge):
 		a.count.OldKeys++
 	default:
-		a.indexing.key(m.key, m.order)
+		a.indexing.key(m.key, use{m.order, madeAt(m.order)})
 	}
 }
 
 func (a *Absorber) storeIndexes(ctx context.Context) error {
-	sources, keys, err := a.indexing.store(ctx, a.db)
+	sources, keys, err := a.indexing.store(ctx)
 	a.count.References += sources
 	a.count.Keys += keys
 	return err

@@ -22,6 +22,10 @@ func contents(tx *bbolt.Tx) (backup.Contents, error) {
 	}
 	counts["orders"] = backup.Records(tx.Bucket(ordersBucket))
 	counts["cancellations"] = backup.Records(tx.Bucket(cancellationsBucket))
-	counts["idempotency_keys"] = backup.Records(tx.Bucket(keysBucket))
+	keys, err := indexChecker.Count(tx, keysIndex)
+	if err != nil {
+		return backup.Contents{}, err
+	}
+	counts["idempotency_keys"] = keys
 	return backup.Contents{Identity: lineage, Counts: counts}, nil
 }

@@ -41,6 +41,17 @@ func request(n int64, keyed bool) *order.Request {
 	return r
 }
 
+// identify gives an order another source, reference and customer, "" for none.
+func identify(r *order.Request, source, reference, customer string) {
+	o, err := event.Decode(r.Payload)
+	if err != nil {
+		panic(err)
+	}
+	r.Source, r.Reference, r.CustomerID = source, reference, customer
+	o.Source, o.Reference, o.CustomerID = source, reference, customer
+	r.Payload = event.Encode(&o)
+}
+
 // rate places orders from benchWriters goroutines for d and returns orders a second.
 func rate(b *testing.B, d time.Duration, place func(n int64) error) float64 {
 	b.Helper()
@@ -167,8 +178,8 @@ func BenchmarkPlaceReferences(b *testing.B) {
 	var n atomic.Int64
 	kinds := []func(r *order.Request, n int64){
 		func(*order.Request, int64) {},
-		func(r *order.Request, n int64) { r.Reference = scattered(n) },
-		func(r *order.Request, n int64) { r.Source, r.Reference = "shop", scattered(n) },
+		func(r *order.Request, n int64) { identify(r, "", scattered(n), "") },
+		func(r *order.Request, n int64) { identify(r, "shop", scattered(n), "") },
 	}
 	stores := []*orderstore.Store{newBenchStore(b), newBenchStore(b), newBenchStore(b)}
 	sums := make([]float64, len(kinds))

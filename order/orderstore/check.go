@@ -18,8 +18,7 @@ import (
 
 // buckets are the buckets of the store.
 func buckets() [][]byte {
-	return [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket,
-		cancellationsBucket}
+	return [][]byte{ordersBucket, cancellationsBucket}
 }
 
 // Check is the boltdb.Checker of an order file. It checks each record, and whether the records that belong to it exist.
@@ -31,6 +30,8 @@ func Check(r *boltdb.Record) error {
 		return outbox.Check(r)
 	case r.Within(recovery.Root()) || len(r.Path) == 0 && string(r.Key) == string(recovery.Root()):
 		return recovery.Check(r)
+	case r.Within(indexesBucket) || len(r.Path) == 0 && string(r.Key) == string(indexesBucket):
+		return indexChecker.Check(r)
 	case r.Within([]byte(auth.Bucket)):
 		return auth.CheckRecord(r)
 	case len(r.Path) == 0:
@@ -62,7 +63,7 @@ func complete(tx *bbolt.Tx) error {
 	if tx.Bucket(ordersBucket) == nil && tx.Bucket(outbox.Root()) == nil {
 		return nil // the file was made for API keys, before the first start
 	}
-	for _, name := range append(buckets(), outbox.Root()) {
+	for _, name := range append(buckets(), indexesBucket, outbox.Root()) {
 		if tx.Bucket(name) == nil {
 			return fmt.Errorf("it has no %s", name)
 		}
@@ -73,12 +74,7 @@ func complete(tx *bbolt.Tx) error {
 // checks has the check of a record, by bucket.
 var checks = map[string]func(*boltdb.Record) error{
 	string(ordersBucket):        checkOrder,
-	string(keysBucket):          checkID,
-	string(sourcesBucket):       checkID,
 	string(supersededBucket):    checkID,
-	string(keyAgesBucket):       checkKeyAge,
-	string(referencesBucket):    checkIndexed,
-	string(customersBucket):     checkIndexed,
 	string(cancellationsBucket): checkCancellation,
 }
 
@@ -92,10 +88,7 @@ func checkOrder(r *boltdb.Record) error {
 		return err
 	}
 	var o struct {
-		ID         string `json:"id"`
-		CustomerID string `json:"customer_id"`
-		Reference  string `json:"reference"`
-		Source     string `json:"source"`
+		ID string `json:"id"`
 	}
 	if err := json.Unmarshal(row.payload, &o); err != nil {
 		return fmt.Errorf("%w: it is no order: %w", boltdb.ErrCorrupt, err)
@@ -105,15 +98,6 @@ func checkOrder(r *boltdb.Record) error {
 	}
 	if r.Tx == nil {
 		return nil
-	}
-	if o.CustomerID != "" && r.Tx.Bucket(customersBucket).Get(indexKey(o.CustomerID, id)) == nil {
-		return fmt.Errorf("%w: it is not in the list of its customer", boltdb.ErrCorrupt)
-	}
-	if o.Reference != "" && r.Tx.Bucket(referencesBucket).Get(indexKey(o.Reference, id)) == nil {
-		return fmt.Errorf("%w: it is not in the list of its reference", boltdb.ErrCorrupt)
-	}
-	if o.Source != "" && r.Tx.Bucket(sourcesBucket).Get(sourceKey(o.Source, o.Reference)) == nil {
-		return fmt.Errorf("%w: it is not in the list of its source", boltdb.ErrCorrupt)
 	}
 	return checkMessage(r, row.message)
 }
@@ -148,33 +132,6 @@ func checkID(r *boltdb.Record) error {
 	}
 	if r.Tx.Bucket(ordersBucket).Get(id[:]) == nil {
 		return fmt.Errorf("%w: its order %s is missing", boltdb.ErrCorrupt, id)
-	}
-	return nil
-}
-
-func checkKeyAge(r *boltdb.Record) error {
-	if len(r.Key) != len(uuidv7.ID{}) {
-		return boltdb.ErrCorrupt
-	}
-	key, err := codec.Unseal(r.Key, r.Value)
-	if err == nil && r.Tx != nil && r.Tx.Bucket(keysBucket).Get(key) == nil {
-		err = fmt.Errorf("%w: the idempotency key that was used then is missing", boltdb.ErrCorrupt)
-	}
-	return err
-}
-
-func checkIndexed(r *boltdb.Record) error {
-	if _, err := codec.Unseal(r.Key, r.Value); err != nil {
-		return err
-	}
-	var id uuidv7.ID
-	if len(r.Key) <= len(id) {
-		return boltdb.ErrCorrupt
-	}
-	id = uuidv7.ID(r.Key[len(r.Key)-len(id):])
-	r.Name = "order " + id.String()
-	if r.Tx != nil && r.Tx.Bucket(ordersBucket).Get(id[:]) == nil {
-		return fmt.Errorf("%w: the order is missing", boltdb.ErrCorrupt)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func decodeMessage(record *codec.Decoder) (m message) {
 	return m
 }
 
-// decodeID reads the id of the order that an idempotency key or a source's reference belongs to.
+// decodeID reads the id of an order.
 func decodeID(key, sealed []byte) (id uuidv7.ID, err error) {
 	record, err := codec.OpenEntry(key, sealed)
 	if err != nil {
@@ -80,20 +80,3 @@ func decodeID(key, sealed []byte) (id uuidv7.ID, err error) {
 	record.Array(id[:])
 	return id, record.End()
 }
-
-// indexEntry returns an entry of an index. Its key holds all the information, and its value is only the seal.
-func indexEntry(text string, id uuidv7.ID) (key, sealed []byte) {
-	key = indexKey(text, id)
-	return key, codec.Seal(key, nil)
-}
-
-// indexKey returns the key of an order in an index by text. No text of an order contains a zero byte.
-func indexKey(text string, id uuidv7.ID) []byte {
-	b := make([]byte, 0, len(text)+1+len(id))
-	b = append(b, text...)
-	b = append(b, 0)
-	return append(b, id[:]...)
-}
-
-// sourceKey returns the key of a source's reference.
-func sourceKey(source, reference string) []byte { return []byte(source + "\x00" + reference) }

@@ -1,52 +1,219 @@
 package orderstore
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/boltdb/runs"
 	"ordertally/shared/uuidv7"
 )
 
-// index adds a new order to the indexes.
-func index(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
-	if r.CustomerID != "" {
-		if err := tx.Bucket(customersBucket).Put(indexEntry(r.CustomerID, id)); err != nil {
-			return err
-		}
+// The indexes of orders. An entry is a hash and an order's id. Texts may share a hash, so whoever looks one up confirms
+// it with the order's row. An idempotency key is a hash itself.
+
+var indexesBucket = []byte("indexes")
+
+// The numbers of the indexes. They stand in the file.
+const (
+	keysIndex       = iota // idempotency key -> order id, time of the key's first use
+	sourcesIndex           // source and reference -> order id
+	referencesIndex        // reference -> order id, inverted: the newest order first
+	customersIndex         // customer id -> order id, inverted
+)
+
+// indexSpecs describes the indexes, by number.
+func indexSpecs() []runs.Spec {
+	const id = len(uuidv7.ID{})
+	return []runs.Spec{
+		{Name: "keys", Rest: id + 4, Filter: true, Time: func(rest []byte) time.Time { return keyUse(rest).at }},
+		{Name: "sources", Rest: id, Filter: true},
+		{Name: "references", Rest: id},
+		{Name: "customers", Rest: id},
 	}
-	if r.Reference != "" {
-		if err := tx.Bucket(referencesBucket).Put(indexEntry(r.Reference, id)); err != nil {
-			return err
-		}
-	}
-	if r.Source != "" {
-		key := sourceKey(r.Source, r.Reference)
-		if err := tx.Bucket(sourcesBucket).Put(key, codec.Seal(key, id[:])); err != nil {
-			return err
-		}
-	}
-	if r.Key.IsZero() {
-		return nil
-	}
-	return putKey(tx, r.Key, id, id)
 }
 
-// keyed returns the id of the order that an idempotency key belongs to, or zero.
+// identity is what the indexes find an order by.
+type identity struct {
+	Source     string `json:"source"`
+	Reference  string `json:"reference"`
+	CustomerID string `json:"customer_id"`
+}
+
+// identity reads what the order can be found by, beside its key.
+func (r *row) identity() (o identity, err error) {
+	if err := json.Unmarshal(r.payload, &o); err != nil {
+		return o, fmt.Errorf("%w: it is no order: %w", boltdb.ErrCorrupt, err)
+	}
+	return o, nil
+}
+
+// eachEntry calls add with each entry of an order that needs no key.
+func (o *identity) eachEntry(id uuidv7.ID, add func(i int, hash runs.Hash, rest []byte)) {
+	inverted := invert(id)
+	if o.CustomerID != "" {
+		add(customersIndex, runs.Sum(o.CustomerID), inverted[:])
+	}
+	if o.Reference != "" {
+		add(referencesIndex, runs.Sum(o.Reference), inverted[:])
+	}
+	if o.Source != "" {
+		add(sourcesIndex, sourceHash(o.Source, o.Reference), id[:])
+	}
+}
+
+// invert makes later ids sort first, and back.
+func invert(id uuidv7.ID) uuidv7.ID {
+	for i := range id {
+		id[i] = ^id[i]
+	}
+	return id
+}
+
+func sourceHash(source, reference string) runs.Hash { return runs.Sum(source + "\x00" + reference) }
+
+// use is the first use of an idempotency key.
+type use struct {
+	id uuidv7.ID // of the order that the key belongs to
+	at time.Time
+}
+
+// rest returns the use as it stands in an entry. The time is rounded up to a second.
+func (u *use) rest() []byte {
+	seconds := u.at.Add(time.Second - time.Nanosecond).Unix()
+	return binary.BigEndian.AppendUint32(u.id[:len(u.id):len(u.id)], uint32(seconds)) //nolint:gosec // until 2106
+}
+
+func keyUse(rest []byte) use {
+	var u use
+	u.at = time.Unix(int64(binary.BigEndian.Uint32(rest[copy(u.id[:], rest):])), 0)
+	return u
+}
+
+// index adds a new order to the indexes.
+func (s *Store) index(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
+	var entries [4]runs.Entry
+	all := entries[:0]
+	o := identity{r.Source, r.Reference, r.CustomerID}
+	o.eachEntry(id, func(i int, hash runs.Hash, rest []byte) {
+		all = append(all, runs.Entry{Index: s.indexes.Index(i), Hash: hash, Rest: rest})
+	})
+	if !r.Key.IsZero() {
+		all = append(all, s.keyEntry(r.Key, use{id, madeAt(id)}))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return s.indexes.Append(tx, all...)
+}
+
+// putKey stores the first use of a key for an order. The id used holds the time of the use.
+func (s *Store) putKey(tx *boltdb.Tx, key order.KeyHash, used, id uuidv7.ID) error {
+	return s.indexes.Append(tx, s.keyEntry(key, use{id, madeAt(used)}))
+}
+
+func (s *Store) keyEntry(key order.KeyHash, u use) runs.Entry {
+	return runs.Entry{Index: s.indexes.Index(keysIndex), Hash: runs.Hash(key), Rest: u.rest()}
+}
+
+// keyed returns the id of the order that an idempotency key belongs to, or zero. A key that is past its retention
+// belongs to none, whether it is still there or not. Of several uses the first counts.
 func (s *Store) keyed(tx *boltdb.Tx, key order.KeyHash) (uuidv7.ID, error) {
-	return idIn(tx.Bucket(keysBucket), key[:])
+	var first use
+	err := s.indexes.Index(keysIndex).Find(tx, runs.Hash(key), func(rest []byte) bool {
+		u := keyUse(rest)
+		if retention := s.keyRetention(); retention > 0 && s.clock.Now().Sub(u.at) > retention {
+			return true
+		}
+		if first.at.IsZero() || u.at.Before(first.at) || u.at.Equal(first.at) &&
+			bytes.Compare(u.id[:], first.id[:]) < 0 {
+			first = u
+		}
+		return true
+	})
+	return first.id, err
 }
 
 // sourced returns the id of the order that has a source's reference, or zero.
 func (s *Store) sourced(tx *boltdb.Tx, source, reference string) (uuidv7.ID, error) {
-	return idIn(tx.Bucket(sourcesBucket), sourceKey(source, reference))
+	find := func(hash runs.Hash, visit func(rest []byte) bool) error {
+		return s.indexes.Index(sourcesIndex).Find(tx, hash, visit)
+	}
+	return sourcedBy(tx.Tx, find, source, reference)
 }
 
-func idIn(bucket *bbolt.Bucket, key []byte) (uuidv7.ID, error) {
-	sealed := bucket.Get(key)
-	if sealed == nil {
-		return uuidv7.ID{}, nil
+// sourcedBy confirms what find finds.
+func sourcedBy(tx *bbolt.Tx, find func(runs.Hash, func(rest []byte) bool) error, source, reference string) (
+	found uuidv7.ID, err error) {
+	looked := find(sourceHash(source, reference), func(rest []byte) bool {
+		id := uuidv7.ID(rest)
+		var r row
+		if r, err = readRow(tx, id); err != nil {
+			return false
+		}
+		var o identity
+		if o, err = r.identity(); err != nil {
+			return false
+		}
+		if o.Source == source && o.Reference == reference {
+			found = id
+		}
+		return found == uuidv7.ID{}
+	})
+	return found, errors.Join(looked, err)
+}
+
+// walkIndex walks down the orders below before that an index has for a text. Their rows are still to confirm it.
+func (s *Store) walkIndex(tx *bbolt.Tx, at *runs.Snapshot, i int, text string, before uuidv7.ID) (
+	func() (id uuidv7.ID, more bool, err error), error) {
+	from := uuidv7.ID{}
+	if before != (uuidv7.ID{}) {
+		from = invert(before)
 	}
-	return decodeID(key, sealed)
+	walk, err := at.Walk(tx, s.indexes.Index(i), runs.Sum(text), from[:])
+	if err != nil {
+		return nil, err
+	}
+	return func() (id uuidv7.ID, more bool, err error) {
+		rest, err := walk.Next()
+		if err == nil && rest != nil && before != (uuidv7.ID{}) && bytes.Equal(rest, from[:]) {
+			rest, err = walk.Next()
+		}
+		if err != nil || rest == nil {
+			return id, false, err
+		}
+		return invert(uuidv7.ID(rest)), true, nil
+	}, nil
+}
+
+var indexChecker = newIndexChecker()
+
+// newIndexChecker returns what checks the indexes of an order file.
+func newIndexChecker() *runs.Checker {
+	c := runs.NewChecker(indexesBucket, indexSpecs())
+	c.Entry = func(tx *bbolt.Tx, i int, _ runs.Hash, rest []byte) error {
+		id := orderOf(i, rest)
+		if tx.Bucket(ordersBucket).Get(id[:]) == nil {
+			return fmt.Errorf("%w: its order %s is missing", boltdb.ErrCorrupt, id)
+		}
+		return nil
+	}
+	return c
+}
+
+// orderOf returns the order of an entry.
+func orderOf(i int, rest []byte) uuidv7.ID {
+	var id uuidv7.ID
+	copy(id[:], rest)
+	if i == referencesIndex || i == customersIndex {
+		return invert(id)
+	}
+	return id
 }

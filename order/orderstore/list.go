@@ -10,7 +10,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/boltdb/runs"
 	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
 )
@@ -28,8 +28,9 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 	if s.none(q.Publication) {
 		return page, nil
 	}
-	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		next, err := s.newestFirst(tx, q)
+	err := s.indexes.View(ctx, func(tx *bbolt.Tx, at *runs.Snapshot) error {
+		page = order.Page{}
+		next, err := s.newestFirst(tx, at, q)
 		if err != nil {
 			return err
 		}
@@ -45,10 +46,6 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 				return nil
 			}
 			last = id
-			if q.CustomerID != "" && q.Reference != "" &&
-				tx.Bucket(customersBucket).Get(indexKey(q.CustomerID, id)) == nil {
-				continue
-			}
 			stored, matches, err := s.listed(tx, id, err, &q)
 			if errors.Is(err, boltdb.ErrCorrupt) { // the other orders are still listed
 				s.db.Note(err)
@@ -108,6 +105,13 @@ func (s *Store) matches(tx *bbolt.Tx, id uuidv7.ID, r *row, q *order.Query) (boo
 	if q.Status != "" && (q.Status == order.StatusCancelled) != (tx.Bucket(cancellationsBucket).Get(id[:]) != nil) {
 		return false, nil
 	}
+	if q.CustomerID != "" || q.Reference != "" { // an index finds other texts of the same hash too
+		o, err := r.identity()
+		if err != nil || q.CustomerID != "" && o.CustomerID != q.CustomerID ||
+			q.Reference != "" && o.Reference != q.Reference || q.Source != "" && o.Source != q.Source {
+			return false, err
+		}
+	}
 	if q.Publication == "" {
 		return true, nil
 	}
@@ -131,48 +135,41 @@ func (s *Store) none(state order.State) bool {
 
 // newestFirst walks down the ids below q.Before: those of one reference, else of one customer, else of cancelled
 // orders, else all. For a source and a reference there is at most one.
-func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, more bool, err error), error) {
-	bucket, prefix := tx.Bucket(ordersBucket), []byte(nil)
+func (s *Store) newestFirst(tx *bbolt.Tx, at *runs.Snapshot, q order.Query) (
+	func() (id uuidv7.ID, more bool, err error), error) {
+	bucket := tx.Bucket(ordersBucket)
 	switch {
 	case q.Source != "":
-		return theOne(tx, q)
+		return s.theOne(tx, at, q)
 	case q.Reference != "":
-		bucket, prefix = tx.Bucket(referencesBucket), append([]byte(q.Reference), 0)
+		return s.walkIndex(tx, at, referencesIndex, q.Reference, q.Before)
 	case q.CustomerID != "":
-		bucket, prefix = tx.Bucket(customersBucket), append([]byte(q.CustomerID), 0)
+		return s.walkIndex(tx, at, customersIndex, q.CustomerID, q.Before)
 	case q.Status == order.StatusCancelled:
 		bucket = tx.Bucket(cancellationsBucket)
 	}
 	cursor := bucket.Cursor()
-	before := q.Before
-	if before == (uuidv7.ID{}) {
-		before = uuidv7.ID(bytes.Repeat([]byte{0xff}, len(before)))
+	var key []byte
+	if q.Before == (uuidv7.ID{}) {
+		key, _ = cursor.Last()
+	} else if key, _ = cursor.Seek(q.Before[:]); key == nil {
+		key, _ = cursor.Last()
+	} else {
+		key, _ = cursor.Prev()
 	}
-	key, _ := cursor.Seek(append(bytes.Clone(prefix), before[:]...))
-	var sealed []byte
-	if key == nil {
-		key, sealed = cursor.Last()
-		if key != nil && bytes.Compare(key, append(bytes.Clone(prefix), before[:]...)) < 0 {
-			return walk(cursor, key, sealed, prefix), nil
-		}
-	}
-	key, sealed = cursor.Prev()
-	return walk(cursor, key, sealed, prefix), nil
+	return walk(cursor, key), nil
 }
 
 // theOne walks the one order with a source's reference.
-func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error) {
-	key := sourceKey(q.Source, q.Reference)
-	sealed := tx.Bucket(sourcesBucket).Get(key)
-	var found uuidv7.ID
-	more := sealed != nil
-	if more {
-		var err error
-		if found, err = decodeID(key, sealed); err != nil {
-			return nil, fmt.Errorf("reference %q of source %q: %w", q.Reference, q.Source, err)
-		}
-		more = q.Before == (uuidv7.ID{}) || bytes.Compare(found[:], q.Before[:]) < 0
+func (s *Store) theOne(tx *bbolt.Tx, at *runs.Snapshot, q order.Query) (func() (uuidv7.ID, bool, error), error) {
+	find := func(hash runs.Hash, visit func(rest []byte) bool) error {
+		return at.Find(tx, s.indexes.Index(sourcesIndex), hash, visit)
 	}
+	found, err := sourcedBy(tx, find, q.Source, q.Reference)
+	if err != nil {
+		return nil, fmt.Errorf("reference %q of source %q: %w", q.Reference, q.Source, err)
+	}
+	more := found != (uuidv7.ID{}) && (q.Before == (uuidv7.ID{}) || bytes.Compare(found[:], q.Before[:]) < 0)
 	return func() (uuidv7.ID, bool, error) {
 		first := more
 		more = false
@@ -180,19 +177,16 @@ func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error
 	}, nil
 }
 
-// walk returns the ids of keys that begin with prefix. Index entries, which have a prefix, are checked here. Records
-// are checked by their reader.
-func walk(cursor *bbolt.Cursor, key, sealed, prefix []byte) func() (uuidv7.ID, bool, error) {
+// walk returns the ids that are keys of a bucket, downwards. Records are checked by their reader.
+func walk(cursor *bbolt.Cursor, key []byte) func() (uuidv7.ID, bool, error) {
 	return func() (id uuidv7.ID, more bool, err error) {
-		if key == nil || !bytes.HasPrefix(key, prefix) {
+		if key == nil {
 			return id, false, nil
 		}
-		if copy(id[:], key[len(prefix):]) != len(id) || len(key) != len(prefix)+len(id) {
+		if copy(id[:], key) != len(id) || len(key) != len(id) {
 			err = fmt.Errorf("%w (key %x)", boltdb.ErrCorrupt, key)
-		} else if len(prefix) > 0 {
-			_, err = codec.Unseal(key, sealed)
 		}
-		key, sealed = cursor.Prev()
+		key, _ = cursor.Prev()
 		return id, true, err
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
 
+	"ordertally/order"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/boltdb/runs"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
@@ -51,6 +51,9 @@ func Mend(ctx context.Context, db *boltdb.DB) (did []string, err error) {
 		}
 		return err
 	})
+	if err == nil { // what can be read of the indexes is not whole; Reindex completes them
+		_, err = emptyIndexes(ctx, db, time.Time{}, true)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mend the base: %w", err)
 	}
@@ -108,38 +111,19 @@ func cancellationAgain(tx *boltdb.Tx, id uuidv7.ID, c *cancellation, payload []b
 	})
 }
 
-// Reindex completes the indexes of a damaged file's copy, after everything was added to it. Entries of orders that are
-// missing are dropped, and those of orders that are there are made. Keys used before keysAge are left out.
+// Reindex makes the indexes of a damaged file's copy anew, after everything was added to it. Keys used before keysAge
+// are left out. Cancellations whose orders are missing are dropped.
 func Reindex(ctx context.Context, db *boltdb.DB, keysAge time.Time) error {
-	var again indexing
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
-		again = indexing{}
-		if err := dropDangling(tx); err != nil {
-			return err
-		}
-		return tx.Bucket(ordersBucket).ForEach(func(key, sealed []byte) error {
-			r, err := decodeRow(key, sealed)
-			if err != nil {
-				return err
-			}
-			var o struct {
-				Source     string `json:"source"`
-				Reference  string `json:"reference"`
-				CustomerID string `json:"customer_id"`
-			}
-			if err := json.Unmarshal(r.payload, &o); err != nil {
-				return err
-			}
-			id := uuidv7.ID(key)
-			again.order(id, o.CustomerID, o.Source, o.Reference)
-			if !r.key.IsZero() && !madeAt(id).Before(keysAge) && tx.Bucket(keysBucket).Get(r.key[:]) == nil {
-				again.key(r.key, id)
-			}
-			return nil
-		})
+		var orphans int
+		return orphaned(tx, tx.Bucket(cancellationsBucket), &orphans)
 	})
+	var again *indexing
 	if err == nil {
-		_, _, err = again.store(ctx, db)
+		again, err = emptyIndexes(ctx, db, keysAge, false)
+	}
+	if err == nil {
+		err = reindex(ctx, db, again, keysAge)
 	}
 	if err != nil {
 		return fmt.Errorf("mend the base: %w", err)
@@ -147,39 +131,78 @@ func Reindex(ctx context.Context, db *boltdb.DB, keysAge time.Time) error {
 	return nil
 }
 
-// dropDangling drops what refers to orders or keys that are missing.
-func dropDangling(tx *boltdb.Tx) error {
-	orders, keys := tx.Bucket(ordersBucket), tx.Bucket(keysBucket)
-	noID := func(key, value []byte) bool {
-		id, err := decodeID(key, value)
-		return err == nil && orders.Get(id[:]) == nil
+// emptyIndexes makes the indexes anew. They have only what no row tells: keys that were answered with the order of
+// another key, as far as they can be read, and with absent set also those of orders that are missing.
+func emptyIndexes(ctx context.Context, db *boltdb.DB, keysAge time.Time, absent bool) (*indexing, error) {
+	type keyed struct {
+		key order.KeyHash
+		use use
 	}
-	notIndexed := func(key, _ []byte) bool {
-		return len(key) < len(uuidv7.ID{}) || orders.Get(key[len(key)-len(uuidv7.ID{}):]) == nil
-	}
-	var orphans int
-	err := errors.Join(orphaned(tx, tx.Bucket(cancellationsBucket), &orphans), drop(keys, noID),
-		drop(tx.Bucket(sourcesBucket), noID),
-		drop(tx.Bucket(customersBucket), notIndexed), drop(tx.Bucket(referencesBucket), notIndexed))
-	if err != nil {
-		return err
-	}
-	return drop(tx.Bucket(keyAgesBucket), func(key, value []byte) bool {
-		used, err := codec.Unseal(key, value)
-		return err == nil && keys.Get(used) == nil
+	known := map[keyed]bool{}
+	err := db.Write(ctx, func(tx *boltdb.Tx) error {
+		clear(known)
+		err := indexChecker.Readable(tx.Tx, keysIndex, func(hash runs.Hash, rest []byte) error {
+			k := keyed{order.KeyHash(hash), keyUse(rest)}
+			r, err := readRow(tx.Tx, k.use.id)
+			if !k.use.at.Before(keysAge) &&
+				(err == nil && r.key != k.key || errors.Is(err, order.ErrNotFound) && absent) {
+				known[k] = true
+			}
+			return nil
+		})
+		if err != nil || tx.Bucket(indexesBucket) == nil {
+			return err
+		}
+		return tx.DeleteBucket(indexesBucket)
 	})
+	if err != nil {
+		return nil, err
+	}
+	set, err := runs.Open(ctx, db, indexesBucket, indexSpecs(), runs.Config{})
+	if err != nil {
+		return nil, err
+	}
+	again := newIndexing(set)
+	for k := range known {
+		again.key(k.key, k.use)
+	}
+	_, _, err = again.store(ctx)
+	return again, err
 }
 
-func drop(bucket *bbolt.Bucket, gone func(key, value []byte) bool) error {
-	var keys [][]byte
-	cursor := bucket.Cursor()
-	for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
-		if gone(key, value) {
-			keys = append(keys, bytes.Clone(key))
+// reindex adds all orders to the indexes.
+func reindex(ctx context.Context, db *boltdb.DB, again *indexing, keysAge time.Time) error {
+	var after uuidv7.ID
+	for more := true; more; {
+		err := db.View(ctx, func(tx *bbolt.Tx) error {
+			cursor := tx.Bucket(ordersBucket).Cursor()
+			key, sealed := cursor.Seek(after[:])
+			for ; key != nil && !again.full(); key, sealed = cursor.Next() {
+				id := uuidv7.ID(key)
+				if id == after {
+					continue
+				}
+				r, err := decodeRow(key, sealed)
+				if err != nil {
+					return err
+				}
+				o, err := r.identity()
+				if err != nil {
+					return err
+				}
+				again.order(id, &o)
+				if !r.key.IsZero() && !madeAt(id).Before(keysAge) {
+					again.key(r.key, use{id, madeAt(id)})
+				}
+				after = id
+			}
+			more = key != nil
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-	}
-	for _, key := range keys {
-		if err := bucket.Delete(key); err != nil {
+		if _, _, err := again.store(ctx); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
@@ -14,26 +15,20 @@ import (
 	"ordertally/order"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/boltdb/runs"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
-	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/metric"
 	"ordertally/shared/uuidv7"
 )
 
 // Format is the format of an order file.
-var Format = boltdb.Format{Service: "order", Number: 1}
+var Format = boltdb.Format{Service: "order", Number: 2}
 
 var (
 	ordersBucket = []byte("orders") // id -> row
-	keysBucket   = []byte("keys")   // hash of caller and idempotency key -> order id
-	// Id from a key's first use, the order's own id if the key placed it -> the key's hash.
-	keyAgesBucket    = []byte("key-ages")
-	sourcesBucket    = []byte("sources")    // source, 0, reference -> order id
-	referencesBucket = []byte("references") // reference, 0, order id -> nothing, sealed
-	customersBucket  = []byte("customers")  // customer id, 0, order id -> nothing, sealed
 	// Order id -> how the order was cancelled.
 	cancellationsBucket = []byte("cancellations")
 )
@@ -51,8 +46,9 @@ type Store struct {
 	cancelled  prometheus.Counter
 	superseded prometheus.Counter
 
-	forgetting   lifecycle.Watchdog
-	republishing sync.Mutex // held while a republication is under way
+	indexes      *runs.Set
+	retention    atomic.Int64 // of idempotency keys, nanoseconds
+	republishing sync.Mutex   // held while a republication is under way
 }
 
 var _ order.Store = (*Store)(nil)
@@ -82,6 +78,9 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 		return boltdb.Refuse(nil)
 	})
 	if err != nil {
+		return nil, fmt.Errorf("open order store: %w", err)
+	}
+	if s.indexes, err = runs.Open(ctx, db, indexesBucket, indexSpecs(), runs.Config{}); err != nil {
 		return nil, fmt.Errorf("open order store: %w", err)
 	}
 	var last uuidv7.ID
@@ -140,7 +139,7 @@ func (s *Store) placing(r *order.Request, placed *order.Placed) func(*boltdb.Tx)
 				return boltdb.Refuse(nil)
 			}
 			// The key belongs to the answered order from now on.
-			return putKey(tx, r.Key, s.ids.Next(), placed.ID)
+			return s.putKey(tx, r.Key, s.ids.Next(), placed.ID)
 		}
 		if r.ReplayOnly {
 			return boltdb.Refuse(order.ErrReplayOnly)
@@ -255,7 +254,7 @@ func (s *Store) insert(
 	if err := orders.Put(id[:], encodeRow(id[:], &placed)); err != nil {
 		return 0, err
 	}
-	return slot, index(tx, id, r)
+	return slot, s.index(tx, id, r)
 }
 
 // created returns the message of the placement.

@@ -196,7 +196,7 @@ func TestListing(t *testing.T) {
 	var all []uuidv7.ID
 	for i := range 60 {
 		r := request(int64(i), false)
-		r.CustomerID = []string{"", "a", "ab"}[i%3]
+		identify(r, "", r.Reference, []string{"", "a", "ab"}[i%3])
 		r.PlacedAt = base.Add(time.Duration(i) * time.Hour)
 		id := f.place(r).ID
 		byCustomer[r.CustomerID] = append([]uuidv7.ID{id}, byCustomer[r.CustomerID]...)

@@ -231,9 +231,9 @@ func (db *DB) Size() (Size, error) {
 	return Size{Bytes: info.Size(), FreeBytes: int64(db.FreePages()) * db.pageSize}, nil
 }
 
-// MaxFreePages is how many pages of a file may be free before those who free many at once wait. bbolt writes the list of
-// free pages in every commit. Up to this length it costs nothing that can be measured. With 65,536 pages a lone writer
-// made a third of its commits, with 600,000 a hundredth.
+// MaxFreePages is how many pages of a file may be free before those who free many at once wait. bbolt writes the list
+// of free pages in every commit. Up to this length it costs nothing that can be measured. With 65,536 pages a lone
+// writer made a third of its commits, with 600,000 a hundredth.
 const MaxFreePages = 8192
 
 // FreePages returns how many pages of the file later writes will reuse.

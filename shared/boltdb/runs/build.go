@@ -9,8 +9,8 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// building is a run that is being written, in transactions of about Config.Step bytes. The run does not exist before its
-// meta record does.
+// building is a run that is being written, in transactions of about Config.Step bytes. The run does not exist before
+// its meta record does.
 type building struct {
 	index  *Index
 	meta   meta
@@ -90,7 +90,7 @@ func (b *building) add(entry []byte) {
 	if b.index.spec.Time == nil {
 		return
 	}
-	at := uint64(max(b.index.spec.Time(entry[hashSize:]).Unix(), 0)) //nolint:gosec // not negative
+	at := uint64(max(b.index.spec.Time(entry[hashSize:]).Unix(), 0))
 	if b.meta.entries == 1 || at < b.meta.oldest {
 		b.meta.oldest = at
 	}
@@ -146,7 +146,7 @@ func (b *building) finish(ctx context.Context) (*run, error) {
 		pieces [][]byte
 	}{{filterName, filter}, {firstName, b.firsts}} {
 		for i, piece := range list.pieces {
-			b.put(list.kind, uint32(i), piece) //nolint:gosec // few
+			b.put(list.kind, uint32(i), piece)
 			if b.bytes >= b.index.set.config.Step {
 				if err := b.write(ctx); err != nil {
 					return nil, err
@@ -170,7 +170,7 @@ func (b *building) finish(ctx context.Context) (*run, error) {
 // putMeta makes a run exist.
 func (r *run) putMeta(tx *boltdb.Tx) error {
 	key := nameOf(metaName, r.number)
-	return r.index.bucket(tx.Tx).Put(key, r.meta.encode(key))
+	return r.index.bucket(tx.Tx).Put(key, r.encode(key))
 }
 
 // deleteMeta makes a run garbage.

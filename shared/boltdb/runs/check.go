@@ -107,7 +107,8 @@ func (c *Checker) checkRun(r *boltdb.Record) error {
 		blockName: int(m.blocks), filterName: m.filterPieces(), firstName: m.firstsPieces(),
 	} {
 		if n := countOf(b, kind); n != count {
-			return fmt.Errorf("%w: it has records of the kind %q: %d, want %d", boltdb.ErrCorrupt, kinds[kind], n, count)
+			return fmt.Errorf("%w: it has records of the kind %q: %d, want %d", boltdb.ErrCorrupt, kinds[kind], n,
+				count)
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ const (
 // place returns the bucket of a hash, and the bits that are kept.
 func place(hash []byte, buckets uint64) (bucket uint64, kept uint16) {
 	bucket, fraction := bits.Mul64(binary.BigEndian.Uint64(hash), buckets)
-	return bucket, uint16(fraction >> 48) //nolint:gosec // the upper bits
+	return bucket, uint16(fraction >> 48)
 }
 
 // filterWriter makes the pieces of a filter from hashes in ascending order.

@@ -51,7 +51,7 @@ func (b *Batch) Len() int { return len(b.entries) / b.index.size }
 func sortEntries(entries []byte, size int) []byte {
 	order := make([]uint32, len(entries)/size)
 	for i := range order {
-		order[i] = uint32(i) //nolint:gosec // a batch or memtable is small
+		order[i] = uint32(i)
 	}
 	at := func(i uint32) []byte { return entries[int(i)*size:][:size] }
 	slices.SortFunc(order, func(a, b uint32) int { return bytes.Compare(at(a), at(b)) })

@@ -40,7 +40,7 @@ type Retention struct {
 }
 
 // span is the most that a merged run may span, in seconds.
-func (r *Retention) span() uint64 { return uint64(max(r.Keep/10, time.Second) / time.Second) } //nolint:gosec // not negative
+func (r *Retention) span() uint64 { return uint64(max(r.Keep/10, time.Second) / time.Second) }
 
 // Maintain folds full segments, merges runs, and drops what has expired or was replaced, until ctx ends. It works in
 // small transactions that share their commits with other writers. Without it the indexes answer all the same, and the
@@ -97,9 +97,9 @@ func (s *Set) fold(ctx context.Context) (bool, error) {
 	made := make([]*run, len(s.indexes))
 	for i, x := range s.indexes {
 		entries := old.tables[i].sorted()
+		count := uint64(len(entries) / x.size) //nolint:gosec // not negative
 		var err error
-		made[i], err = s.build(ctx, x, uint64(len(entries)/x.size), old.number, old.number,
-			sortedEntries(entries, x.size))
+		made[i], err = s.build(ctx, x, count, old.number, old.number, sortedEntries(entries, x.size))
 		if err != nil {
 			return false, err
 		}

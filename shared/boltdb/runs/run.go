@@ -132,7 +132,8 @@ func (r *run) record(b *bbolt.Bucket, kind byte, number uint32) ([]byte, error) 
 }
 
 // kinds says what the records of a run are.
-var kinds = map[byte]string{blockName: "block", filterName: "piece of the filter", firstName: "piece of the first hashes"}
+var kinds = map[byte]string{blockName: "block", filterName: "piece of the filter",
+	firstName: "piece of the first hashes"}
 
 // piece returns a piece of the filter or of the first hashes, and keeps it.
 func (r *run) piece(tx *bbolt.Tx, kind byte, at *atomic.Pointer[[]byte], number uint32) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -43,7 +44,7 @@ type machine struct {
 	serial uint64
 }
 
-func newMachine(t rapid.TB, path string) *machine {
+func newMachine(t *rapid.T, path string) *machine {
 	m := &machine{path: path, now: time.Unix(1_700_000_000, 0)}
 	m.keep = Retention{Keep: 1000 * time.Second, Now: func() time.Time { return m.now }}
 	for range testSpecs {
@@ -53,12 +54,13 @@ func newMachine(t rapid.TB, path string) *machine {
 	return m
 }
 
-func (m *machine) open(t rapid.TB) {
+func (m *machine) open(t *rapid.T) {
 	var err error
 	if m.db, err = boltdb.Open(m.path, boltdb.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	m.set, err = Open(context.Background(), m.db, testRoot, testSpecs, Config{Segment: 40, Step: 1})
+	m.set, err = Open(context.Background(), m.db, testRoot, testSpecs,
+		Config{Segment: 20, Step: 1 + rapid.IntRange(0, 1).Draw(t, "large steps")*3000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +89,8 @@ func (m *machine) entry(x, n int) Entry {
 	return e
 }
 
-// group writes requests in one group: each adds one entry to each index. Some ask to be undone after they wrote, so that
-// the group runs again. Every request must see what the earlier ones of its group added, and nothing else.
+// group writes requests in one group: each adds one entry to each index. Some ask to be undone after they wrote, so
+// that the group runs again. Every request must see what the earlier ones of its group added, and nothing else.
 func (m *machine) group(t rapid.TB, requests []int) {
 	started, release := make(chan bool), make(chan bool)
 	hold := make(chan error)
@@ -190,7 +192,10 @@ func (m *machine) compare(tx *bbolt.Tx, at *Snapshot, i int, hash Hash) error {
 		}
 	}
 	slices.Sort(want)
-	if err := at.Find(tx, x, hash, func(rest []byte) bool { got = append(got, string(rest)); return true }); err != nil {
+	if err := at.Find(tx, x, hash, func(rest []byte) bool {
+		got = append(got, string(rest))
+		return true
+	}); err != nil {
 		return err
 	}
 	slices.Sort(got)
@@ -238,9 +243,10 @@ func (m *machine) expired(i int, rest string) bool {
 	return testSpecs[i].Time != nil && testSpecs[i].Time([]byte(rest)).Before(m.now.Add(-m.keep.Keep))
 }
 
-// TestSet_AnswersAsAMap adds entries in groups, some of which run twice, folds, merges, drops, and opens the file again,
-// in random order.
+// TestSet_AnswersAsAMap adds entries in groups, some of which run twice, folds, merges, drops, and opens the file
+// again, in random order.
 func TestSet_AnswersAsAMap(t *testing.T) {
+	few(t)
 	dir := t.TempDir()
 	round := 0
 	steps := map[string]int{}
@@ -263,7 +269,10 @@ func TestSet_AnswersAsAMap(t *testing.T) {
 		add := func(t *rapid.T) { m.group(t, rapid.SliceOfN(rapid.IntRange(0, 1000), 1, 60).Draw(t, "requests")) }
 		t.Repeat(map[string]func(*rapid.T){
 			"add": add, "add more": add, "add still more": add,
-			"wait": func(t *rapid.T) { m.now = m.now.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "s")) * time.Second) },
+			"wait": func(t *rapid.T) {
+				m.now = m.now.Add(
+					time.Duration(rapid.IntRange(1, 900).Draw(t, "s")) * time.Second)
+			},
 			"fold": maintain("fold", func() (bool, error) { return m.set.fold(context.Background()) }),
 			"merge": maintain("merge", func() (bool, error) {
 				return m.set.merge(context.Background(), &m.keep)
@@ -282,6 +291,16 @@ func TestSet_AnswersAsAMap(t *testing.T) {
 	for _, name := range []string{"fold", "merge", "expire", "drop"} {
 		if steps[name] == 0 {
 			t.Errorf("no %s: the test shows nothing", name)
+		}
+	}
+}
+
+// few makes rapid try fewer machines than usual, because each one waits for the disk, unless a flag says how many.
+func few(t *testing.T) {
+	t.Helper()
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("12"); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func newSet(db *boltdb.DB, root []byte, specs []Spec, config Config) *Set {
 	}
 	s := &Set{db: db, root: root, config: config, wake: make(chan struct{}, 1)}
 	for i := range specs {
-		x := &Index{set: s, spec: specs[i], number: byte(i), size: hashSize + specs[i].Rest} //nolint:gosec // few
+		x := &Index{set: s, spec: specs[i], number: byte(i), size: hashSize + specs[i].Rest}
 		s.indexes = append(s.indexes, x)
 	}
 	s.group.tables = s.tables()
