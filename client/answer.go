@@ -89,6 +89,9 @@ func (c *Client) refusal(a *rawAnswer) error {
 		return c.unexpected(a, nil)
 	}
 	p.Status, p.RetryAfter = a.status, a.retryAfter()
+	if a.status == http.StatusUnauthorized && c.config.KeyHint != "" {
+		return fmt.Errorf("%w %s", p, c.config.KeyHint)
+	}
 	return p
 }
 

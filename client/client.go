@@ -49,6 +49,9 @@ type Config struct {
 	// Hint ends the message of an error when the service does not answer, or something else does. It says what the
 	// user can do, such as "see --target". Default: none.
 	Hint string
+	// KeyHint is a sentence that ends the message of an error when the service asks for a credential (401). It says
+	// where the caller takes one from. Default: none.
+	KeyHint string
 }
 
 // Client sends requests to one service. It is safe for concurrent use.

@@ -43,6 +43,8 @@ func (f *Flags) connect(c client.Config, names Names) (connected *client.Client,
 	if c.Hint == "" {
 		c.Hint = "see " + names.Target
 	}
+	c.KeyHint = fmt.Sprintf("This command sends the one in $%s, or in the file of --%sapi-key-file.", names.Variable,
+		names.Prefix)
 	if connected, err = client.New(c); err != nil {
 		return nil, fmt.Errorf("%s: %w", names.Target, err)
 	}

@@ -62,7 +62,13 @@ ordertally() {
 	await activity dev
 }
 curl() { command curl --no-progress-meter --fail-with-body "$@" || [ $? -eq "${refused:-0}" ]; } # 22 if it is refused
-make() { [ "$*" = run ] || { command make "$@"; return; }; running dev || ordertally dev; }
+make() { # the programs are built
+	case "$*" in
+	build) ;;
+	run) running dev || ordertally dev ;;
+	*) command make "$@" ;;
+	esac
+}
 trap 'kill -9 $(jobs -p) 2>/dev/null || true' EXIT
 `
 

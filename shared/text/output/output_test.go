@@ -112,7 +112,8 @@ func TestCount_HasTheRightPlural(t *testing.T) {
 	for want, got := range map[string]string{
 		"0 orders": output.Count(0, "order"), "1 order": output.Count(1, "order"),
 		"2 orders": output.Count(int64(2), "order"), "2 entries": output.Count(2, "entry"),
-		"3 days": output.Count(3, "day"), "1 entry": output.Count(1, "entry"),
+		"3 days": output.Count(3, "day"), "0 idempotency keys": output.Count(0, "idempotency key"),
+		"1 entry": output.Count(1, "entry"),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -31,7 +31,8 @@ func Count[N int | int32 | int64 | uint64](n N, thing string) string {
 }
 
 func plural(thing string) string {
-	if stem, ok := strings.CutSuffix(thing, "y"); ok && !strings.HasSuffix(stem, "a") { // entry, but day
+	// not day, key
+	if stem, ok := strings.CutSuffix(thing, "y"); ok && !strings.ContainsAny(stem[len(stem)-1:], "aeo") {
 		return stem + "ies"
 	}
 	return thing + "s"
