@@ -24,10 +24,10 @@ space := $(subst ,, )
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test screenshots faults lint generate bench module clean
+.PHONY: help build run test screenshots faults lint generate bench bench-full performance module clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build bin/order, bin/activity and bin/ordertally
 	@build/ready
@@ -44,6 +44,7 @@ test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-e
 	@build/timed vulncheck build/vulncheck
 	@build/timed promrules build/promrules
 	@build/gotest
+	@build/timed 'module of the benchmarks' build/benchtest
 	@build/timed fuzz build/fuzz
 
 screenshots: ## Pictures of every state of both consoles, into build/screenshots, and those of the README
@@ -69,8 +70,18 @@ lint: ## Formatting, go vet and golangci-lint
 generate: ## Write anew what is made of the programs: the list of settings, the OpenAPI documents, the clients
 	@build/generate
 
-bench: ## Benchmarks, each with its baseline in the same run
-	go test -p 1 -run '^$$' -bench . -benchmem ./...
+bench: ## Measure the services as they are used, beside peers, in ten minutes. ARGS="-rows store -rounds 3" chooses; -help lists
+	@mkdir -p bin
+	cd bench && go run . -out ../bin/report.json $(ARGS)
+
+bench-full: ## The same with ten million orders and with all peers, PostgreSQL among them
+	@mkdir -p bin
+	cd bench && go run . -full -out ../bin/report.json $(ARGS)
+
+performance: ## Make docs/performance.md of what make bench or make bench-full measured last
+	@mkdir -p docs/performance
+	cp bin/report.json docs/performance/report.json
+	cd bench && go run ./draw ../docs/performance/report.json ../docs
 
 module: ## MODULE=example.com/you/ordertally gives the module another path, everywhere, for programs that import it
 	@go run ./build/module "$(MODULE)"

@@ -106,6 +106,8 @@ func rename(name, old, renamed string) (changed bool, err error) {
 // placeOf returns where a file of that name has the path of the module, nil for files that do not.
 func placeOf(name, path string) *regexp.Regexp {
 	switch filepath.Ext(name) {
+	case ".mod": // of the benchmarks, a module that uses this one; that of this one is changed already
+		return regexp.MustCompile(`(?m)(?P<before>^(?:module |replace |\t))` + path + `(?P<after>/bench$| )`)
 	case ".go": // imports, and texts that are packages
 		return regexp.MustCompile(`(?P<before>")` + path + `(?P<after>/)`)
 	case ".yml", ".yaml": // what the linter and the generator of clients are told

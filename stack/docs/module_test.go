@@ -76,7 +76,7 @@ func TestModule_CanBeRenamed(t *testing.T) {
 func checkRenamed(t *testing.T, clone string) {
 	t.Helper()
 	left := regexp.MustCompile(`(?m)"ordertally/.*|[ \[]ordertally(/(shared|stack|order|activity)\b|\]).*|` +
-		`^ *(require|replace) ordertally .*|^module ordertally$`)
+		`^ *(require|replace) ordertally .*|^module ordertally(/bench)?$|^\tordertally v.*`)
 	err := filepath.WalkDir(clone, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(name) == ".md" &&
 			strings.HasSuffix(filepath.Dir(name), "decisions") {

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"ordertally/bench/report"
+	"ordertally/bench/stores"
+	"ordertally/stack/kafka"
+)
+
+// row is one question.
+type row struct {
+	name, title string
+	full        bool // only with -full
+	run         func(ctx context.Context, b *bench, r *report.Row) error
+}
+
+// rows returns all rows, in the order in which they are measured.
+func rows() []row {
+	return []row{
+		{name: "store", title: "orders stored, beside peers that store the same records", run: measureStores},
+		{name: "size", title: "bytes in the file an order", run: measureSize},
+		{name: "http", title: "orders placed over HTTP, beside a service that stores nothing", run: measureHTTP},
+	}
+}
+
+// bench is what the rows share. Programs are built and Kafka is started when the first row needs them.
+type bench struct {
+	options
+	stderr io.Writer
+	dir    string // for files; removed at the end
+
+	built map[string]string
+	kafka *kafka.Kafka
+}
+
+// root is the directory of the product's module. The module of the benchmarks stands in it.
+const root = ".."
+
+func newBench(o options, stderr io.Writer) (*bench, error) {
+	dir, err := os.MkdirTemp(o.dir, "ordertally-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &bench{options: o, stderr: stderr, dir: dir, built: map[string]string{}}, nil
+}
+
+func (b *bench) close() error {
+	if b.kafka != nil {
+		b.kafka.Kill()
+	}
+	return os.RemoveAll(b.dir)
+}
+
+// newDir makes a directory for one row or one contestant.
+func (b *bench) newDir() (string, error) { return os.MkdirTemp(b.dir, "") }
+
+// program returns the path of a service's program, which is built once.
+func (b *bench) program(ctx context.Context, source string) (string, error) {
+	if path := b.built[source]; path != "" {
+		return path, nil
+	}
+	path := filepath.Join(b.dir, filepath.Base(source))
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, source) //nolint:gosec // a program of ours
+	cmd.Dir = root
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", source, err, output)
+	}
+	b.built[source] = path
+	return path, nil
+}
+
+const (
+	orderProgram    = "./order/cmd/order"
+	activityProgram = "./activity/cmd/activity"
+)
+
+// broker returns the address of Apache Kafka.
+func (b *bench) broker(ctx context.Context) (string, error) {
+	if b.kafka == nil {
+		dir, err := b.newDir()
+		if err != nil {
+			return "", err
+		}
+		ctx, cancel := context.WithTimeout(ctx, 8*time.Minute) // enough for a first download of the jars
+		defer cancel()
+		if b.kafka, err = kafka.Start(ctx, kafka.Options{Dir: dir}); err != nil {
+			return "", err
+		}
+	}
+	return b.kafka.Addr(), nil
+}
+
+// contestant is one of those that take turns.
+type contestant struct {
+	name string
+	turn func(ctx context.Context) error
+}
+
+// inTurn lets the contestants take turns: A B C, A B C ...
+func (b *bench) inTurn(ctx context.Context, contestants ...contestant) error {
+	for round := range b.rounds {
+		for _, c := range contestants {
+			if err := c.turn(ctx); err != nil {
+				return fmt.Errorf("%s, round %d: %w", c.name, round+1, err)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// opener opens a store in a directory.
+type opener func(ctx context.Context, dir string) (stores.Store, error)
+
+func openOrdertally(ctx context.Context, dir string) (stores.Store, error) {
+	return stores.OpenOrdertally(ctx, dir)
+}
+
+// checkCount compares what a store has with what was answered, and closes it.
+func checkCount(s stores.Store, want int64) error {
+	n, err := s.Count()
+	if err == nil && n != want {
+		err = fmt.Errorf("%d orders are stored, and %d were answered", n, want)
+	}
+	return errors.Join(err, s.Close())
+}
