@@ -185,7 +185,7 @@ func (p *OfferedPlacement) request(id uuidv7.ID) (*Request, error) {
 			"it")
 	}
 	r := &Request{
-		Payload: p.Payload, Source: placed.Source, Reference: placed.Reference, CustomerID: placed.CustomerID,
+		Payload: p.Payload, Order: &placed, Source: placed.Source, Reference: placed.Reference, CustomerID: placed.CustomerID,
 		PlacedAt: placed.PlacedAt, PlacedBy: p.PlacedBy,
 	}
 	if !fits(r.Key[:], p.Key, true) || !fits(r.Hash[:], p.Hash, false) {

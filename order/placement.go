@@ -114,6 +114,7 @@ func newRequest(draft *Draft, now time.Time) (*Request, error) {
 	}
 	return &Request{
 		Payload:    payload,
+		Order:      &placed,
 		Source:     draft.Source,
 		Reference:  draft.Reference,
 		CustomerID: draft.CustomerID,

@@ -26,18 +26,15 @@ func HashRequest(d *Draft) RequestHash { return hashFields(event.OrderFields, d)
 // from the topic.
 func (h RequestHash) IsZero() bool { return h == RequestHash{} }
 
-// Placed reports whether a request with the hash h may have asked for the order with that payload. The payload does not
-// say whether the request named placed_at, so both are accepted.
-func (h RequestHash) Placed(payload []byte) (bool, error) {
-	d, err := event.Decode(payload)
-	if err != nil {
-		return false, err
+// Placed reports whether a request with the hash h may have asked for o. The order does not say whether the request
+// named placed_at, so both are accepted.
+func (h RequestHash) Placed(o *event.Order) bool {
+	if h == HashRequest(o) {
+		return true
 	}
-	if h == HashRequest(&d) {
-		return true, nil
-	}
-	d.PlacedAt = time.Time{}
-	return h == HashRequest(&d), nil
+	unnamed := *o
+	unnamed.PlacedAt = time.Time{}
+	return h == HashRequest(&unnamed)
 }
 
 // hashFields hashes the given fields, among those that a request may have.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/uuidv7"
 )
@@ -71,7 +72,9 @@ type Store interface {
 type Request struct {
 	// Payload is the encoded order without its id, as event.Encode returns it. The Store writes the id into it and
 	// keeps it.
-	Payload    []byte
+	Payload []byte
+	// Order is what Payload encodes. If it is nil, the Store decodes Payload.
+	Order      *event.Order
 	CustomerID string
 	PlacedAt   time.Time
 	// Trace is sent with the order's message.

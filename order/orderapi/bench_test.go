@@ -81,7 +81,7 @@ func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = db.Close() })
-	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source, Content: orderstore.Content})
 	if err != nil {
 		b.Fatal(err)
 	}

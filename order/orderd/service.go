@@ -49,7 +49,7 @@ func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 //	                        Kafka ── kafka.Publisher ── outbox.Relay ┘
 func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler, error) {
 	c, registry, logger := &s.config, base.Registry, base.Logger
-	c.Outbox.Source, c.Outbox.Retention = event.Source, c.OutboxRetention
+	c.Outbox.Source, c.Outbox.Retention, c.Outbox.Content = event.Source, c.OutboxRetention, orderstore.Content
 	box, err := outbox.Open(ctx, base.DB, c.Outbox)
 	if err != nil {
 		return nil, err

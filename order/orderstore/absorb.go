@@ -80,9 +80,9 @@ type Message struct {
 	key    order.KeyHash
 	hash   order.RequestHash
 
-	customer, source, reference string
-	placedAt                    time.Time // of an order
-	cancellation                order.Cancellation
+	placed       event.Order // of an order
+	content      content
+	cancellation order.Cancellation
 }
 
 // Slot returns the message's slot.
@@ -109,7 +109,7 @@ func Read(e *cloudevent.Envelope, at outbox.Position, published time.Time, key, 
 		Position: at, Slot: e.Sequence, Previous: e.Previous, Time: published,
 		Message: outbox.Message{
 			ID: id, Key: key, Type: e.Type, Subject: e.Subject, Schema: e.DataSchema, ContentType: e.ContentType,
-			Time: e.Time, Headers: e.Trace.Headers(), Value: value,
+			Time: e.Time, Trace: e.Trace, Value: value,
 		},
 	}
 	for i := range headers {
@@ -136,20 +136,14 @@ func Read(e *cloudevent.Envelope, at outbox.Position, published time.Time, key, 
 }
 
 func (m *Message) readOrder(value []byte) error {
-	var o struct {
-		ID         string    `json:"id"`
-		Source     string    `json:"source"`
-		Reference  string    `json:"reference"`
-		CustomerID string    `json:"customer_id"`
-		PlacedAt   time.Time `json:"placed_at"`
-	}
-	if err := json.Unmarshal(value, &o); err != nil {
+	o, err := event.Decode(value)
+	if err != nil {
 		return err
 	}
 	if o.ID != m.record.Message.Subject {
 		return fmt.Errorf("it calls itself %.40q", o.ID)
 	}
-	m.source, m.reference, m.customer, m.placedAt = o.Source, o.Reference, o.CustomerID, o.PlacedAt
+	m.placed, m.content = o, contentOf(value, &o)
 	return nil
 }
 
@@ -208,7 +202,7 @@ func (a *Absorber) Put(ctx context.Context, messages []Message, refused func(m *
 
 // index gathers what the indexes need of an order.
 func (a *Absorber) index(m *Message) {
-	a.indexing.order(m.order, &identity{m.source, m.reference, m.customer})
+	a.indexing.order(m.order, identityOf(&m.placed))
 	switch {
 	case m.key.IsZero():
 	case madeAt(m.order).Before(a.keysAge):
@@ -233,6 +227,11 @@ type putting struct {
 }
 
 func (p *putting) message(m *Message) error {
+	stored, err := p.stored(m)
+	if err != nil {
+		return err
+	}
+	m.record.Message.Stored = stored
 	fresh, err := p.outbox.Put(p.tx, &m.record)
 	if err != nil {
 		return err
@@ -252,6 +251,40 @@ func (p *putting) message(m *Message) error {
 	return nil
 }
 
+// row returns the row of an order out of its message.
+func (m *Message) row() row {
+	return row{
+		message:  message{kind: m.kind, slot: m.record.Slot, id: m.record.Message.ID},
+		placedAt: m.placed.PlacedAt, key: m.key, hash: m.hash, content: m.content,
+	}
+}
+
+// stored reports whether the message can be made again out of the order's row. A cancellation cannot: its order may be
+// missing in the end.
+func (p *putting) stored(m *Message) (bool, error) {
+	if m.kind != event.TypeCreated {
+		return false, nil
+	}
+	r := m.row()
+	if sealed := p.tx.Bucket(ordersBucket).Get(m.order[:]); sealed != nil {
+		var err error
+		if r, err = decodeRow(m.order[:], sealed); err != nil {
+			return false, err
+		}
+	}
+	again, err := r.again(m.order)
+	return err == nil && sameMessage(&again, &m.record.Message), err
+}
+
+// sameMessage reports whether two messages are the same, apart from their traces.
+func sameMessage(a, b *outbox.Message) bool {
+	return a.ID == b.ID && a.Time.Equal(b.Time) && bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) &&
+		a.Type == b.Type && a.Subject == b.Subject && a.Schema == b.Schema && a.ContentType == b.ContentType &&
+		slices.EqualFunc(a.Headers, b.Headers, func(x, y cloudevent.Header) bool {
+			return x.Key == y.Key && bytes.Equal(x.Value, y.Value)
+		})
+}
+
 func (p *putting) created(m *Message) error {
 	orders := p.tx.Bucket(ordersBucket)
 	if sealed := orders.Get(m.order[:]); sealed != nil {
@@ -261,10 +294,7 @@ func (p *putting) created(m *Message) error {
 		}
 		return err
 	}
-	r := row{
-		message:  message{kind: m.kind, slot: m.record.Slot, id: m.record.Message.ID},
-		placedAt: m.placedAt, key: m.key, hash: m.hash, payload: m.record.Message.Value,
-	}
+	r := m.row()
 	orders.FillPercent = tailFill
 	if err := orders.Put(m.order[:], encodeRow(m.order[:], &r)); err != nil {
 		return err

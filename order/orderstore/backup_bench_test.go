@@ -40,7 +40,7 @@ func BenchmarkBackup(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source, Content: orderstore.Content})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func newBenchStore(b *testing.B) *orderstore.Store {
 			b.Error(err)
 		}
 	})
-	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source, Content: orderstore.Content})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/event"
-	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
@@ -22,7 +21,7 @@ type cancellation struct {
 	order.Cancellation
 }
 
-const cancellationVersion = 1
+const cancellationVersion = 2
 
 func encodeCancellation(key []byte, c *cancellation) []byte {
 	record := codec.NewRecord(cancellationVersion, 80+len(c.By)+len(c.Reason))
@@ -39,7 +38,7 @@ func decodeCancellation(key, sealed []byte) (*cancellation, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cancellation{message: decodeMessage(&record)}
+	c := &cancellation{message: decodeMessage(&record, event.TypeCancelled)}
 	record.Array(c.key[:])
 	c.At, c.By, c.Reason = record.Time(), record.Text(), record.Text()
 	return c, record.End()
@@ -61,14 +60,13 @@ func readCancellation(tx *bbolt.Tx, id uuidv7.ID) (*cancellation, error) {
 // Cancel implements order.Store.
 func (s *Store) Cancel(ctx context.Context, r *order.CancelRequest) (order.Cancelled, error) {
 	var cancelled order.Cancelled
-	headers := headersOf(r.Key, r.Hash, r.Trace)
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) (err error) {
 		cancelled.Replayed, err = s.cancelledBefore(tx, r)
 		if err != nil {
 			return boltdb.Refuse(err)
 		}
 		if !cancelled.Replayed {
-			if err := s.insertCancellation(tx, s.ids.Next(), r, headers); err != nil {
+			if err := s.insertCancellation(tx, s.ids.Next(), r); err != nil {
 				return err
 			}
 		}
@@ -115,13 +113,13 @@ func (s *Store) cancelledBefore(tx *boltdb.Tx, r *order.CancelRequest) (bool, er
 }
 
 // insertCancellation stores a cancellation, and appends its message with the id messageID.
-func (s *Store) insertCancellation(
-	tx *boltdb.Tx, messageID uuidv7.ID, r *order.CancelRequest, headers []cloudevent.Header,
-) error {
+func (s *Store) insertCancellation(tx *boltdb.Tx, messageID uuidv7.ID, r *order.CancelRequest) error {
 	c := cancellation{
 		message: message{kind: event.TypeCancelled, id: messageID}, key: r.Key, Cancellation: r.Cancellation,
 	}
-	slot, err := s.outbox.Append(tx, c.cancelled(r.ID, r.Payload, headers))
+	m := c.cancelled(r.ID, r.Payload)
+	m.Trace, m.Stored = r.Trace, true
+	slot, err := s.outbox.Append(tx, m)
 	if err != nil {
 		return err
 	}
@@ -130,10 +128,11 @@ func (s *Store) insertCancellation(
 }
 
 // cancelled returns the message of the cancellation of the order id.
-func (c *cancellation) cancelled(id uuidv7.ID, payload []byte, headers []cloudevent.Header) outbox.Message {
+func (c *cancellation) cancelled(id uuidv7.ID, payload []byte) outbox.Message {
 	subject := id.String()
 	return outbox.Message{
 		ID: c.message.id, Key: []byte(subject), Type: c.message.kind, Subject: subject, Schema: event.SchemaCancelled,
-		ContentType: event.ContentType, Time: c.At, Headers: headers, Value: payload,
+		ContentType: event.ContentType, Time: c.At, Headers: headersOf(c.key, order.HashCancellation(c.Reason)),
+		Value: payload,
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
+	"ordertally/shared/event"
 	"ordertally/shared/event/setdigest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
@@ -69,8 +69,12 @@ func (s *Store) digest(tx *bbolt.Tx, id uuidv7.ID, sealed []byte, placed, cancel
 	if err != nil {
 		return err
 	}
+	o, err := r.order(id)
+	if err != nil {
+		return err
+	}
 	if stored.Cancellation != nil {
-		if err := s.digestCancellation(tx, id, r.payload, cancelled); err != nil {
+		if err := s.digestCancellation(tx, id, &o, cancelled); err != nil {
 			return err
 		}
 	}
@@ -78,10 +82,11 @@ func (s *Store) digest(tx *bbolt.Tx, id uuidv7.ID, sealed []byte, placed, cancel
 		unpublished[state]++
 		return nil
 	}
-	return placed.add(r.placedAt, id, r.payload)
+	placed.add(r.placedAt, id, &o)
+	return nil
 }
 
-func (s *Store) digestCancellation(tx *bbolt.Tx, id uuidv7.ID, payload []byte, cancelled digests) error {
+func (s *Store) digestCancellation(tx *bbolt.Tx, id uuidv7.ID, o *event.Order, cancelled digests) error {
 	c, err := readCancellation(tx, id)
 	if err != nil {
 		return err
@@ -90,18 +95,12 @@ func (s *Store) digestCancellation(tx *bbolt.Tx, id uuidv7.ID, payload []byte, c
 	if err != nil || status.State != outbox.Published {
 		return err
 	}
-	return cancelled.add(c.At, id, payload)
+	cancelled.add(c.At, id, o)
+	return nil
 }
 
 // add adds an order to the quarter hour of a time.
-func (d digests) add(at time.Time, id uuidv7.ID, payload []byte) error {
-	var o struct {
-		Currency string `json:"currency"`
-		Total    int64  `json:"total"`
-	}
-	if err := json.Unmarshal(payload, &o); err != nil {
-		return err
-	}
+func (d digests) add(at time.Time, id uuidv7.ID, o *event.Order) {
 	const quarter = 15 * time.Minute
 	at = at.UTC().Truncate(quarter)
 	q := d[at.Unix()]
@@ -115,5 +114,4 @@ func (d digests) add(at time.Time, id uuidv7.ID, payload []byte) error {
 	q.Count++
 	q.Revenue[o.Currency].Add(q.Revenue[o.Currency], big.NewInt(o.Total))
 	q.Digest = q.Digest.Plus(setdigest.Of(id.String()))
-	return nil
 }

@@ -21,52 +21,83 @@ type row struct {
 	message  message       // the message of the placement
 	key      order.KeyHash // the key of the placement
 	hash     order.RequestHash
-	placedAt time.Time // kept beside the payload, so that a list is filtered without decoding
+	placedAt time.Time // beside the content, so that a list is filtered without decoding
 	placedBy string
-	payload  []byte
+	content  content
 }
 
-const rowVersion = 3
+const rowVersion = 4
+
+// The bits of a row that say what follows.
+const (
+	rowPacked = 1 << iota // the content is a packed order
+	rowKeyed              // there is a key
+	rowHashed             // the hash is known
+	rowBits   = iota
+)
 
 func encodeRow(key []byte, r *row) []byte {
-	record := codec.NewRecord(rowVersion, 128+len(r.placedBy)+len(r.payload))
+	record := codec.NewRecord(rowVersion, 100+len(r.placedBy)+len(r.content.bytes))
+	var has byte
+	if r.content.packed {
+		has |= rowPacked
+	}
+	if !r.key.IsZero() {
+		has |= rowKeyed
+	}
+	if !r.hash.IsZero() {
+		has |= rowHashed
+	}
+	record.Byte(has)
 	encodeMessage(&record, &r.message)
-	record.Raw(r.key[:])
-	record.Raw(r.hash[:])
+	if has&rowKeyed != 0 {
+		record.Raw(r.key[:])
+	}
+	if has&rowHashed != 0 {
+		record.Raw(r.hash[:])
+	}
 	record.Time(r.placedAt)
 	record.Text(r.placedBy)
-	record.Raw(r.payload)
+	record.Raw(r.content.bytes)
 	return record.Seal(key)
 }
 
-// decodeRow returns the row. Its payload shares the transaction's memory.
+// decodeRow returns the row. Its content shares the transaction's memory.
 func decodeRow(key, sealed []byte) (row, error) {
 	record, err := codec.OpenRecord(key, sealed, rowVersion)
 	if err != nil {
 		return row{}, err
 	}
-	r := row{message: decodeMessage(&record)}
-	record.Array(r.key[:])
-	record.Array(r.hash[:])
+	has := record.Byte()
+	if has>>rowBits != 0 {
+		record.Fail()
+	}
+	r := row{message: decodeMessage(&record, event.TypeCreated)}
+	if has&rowKeyed != 0 {
+		record.Array(r.key[:])
+	}
+	if has&rowHashed != 0 {
+		record.Array(r.hash[:])
+	}
 	r.placedAt = record.Time()
 	r.placedBy = record.Text()
-	r.payload = record.Rest()
+	r.content = content{has&rowPacked != 0, record.Rest()}
 	return r, record.Err()
 }
 
+// order returns the order of the row.
+func (r *row) order(id uuidv7.ID) (event.Order, error) { return r.content.order(id, r.placedAt) }
+
+// payload returns the JSON of the order, as it was answered first. It shares no memory with the transaction.
+func (r *row) payload(id uuidv7.ID) ([]byte, error) { return r.content.payload(id, r.placedAt) }
+
 func encodeMessage(record *codec.Encoder, m *message) {
-	record.Text(m.kind)
-	record.Uint64(m.slot)
+	record.Uint(m.slot)
 	record.Raw(m.id[:])
 }
 
-func decodeMessage(record *codec.Decoder) (m message) {
-	if kind := record.Bytes(); string(kind) == event.TypeCreated {
-		m.kind = event.TypeCreated // avoids a copy
-	} else {
-		m.kind = string(kind)
-	}
-	m.slot = record.Uint64()
+func decodeMessage(record *codec.Decoder, kind string) message {
+	m := message{kind: kind, slot: record.Uint()}
 	record.Array(m.id[:])
 	return m
 }

@@ -26,7 +26,7 @@ func openAt(ctx context.Context, path string) (*boltdb.DB, *orderstore.Store, er
 	if err != nil {
 		return nil, nil, err
 	}
-	box, err := outbox.Open(ctx, db, outbox.Config{})
+	box, err := outbox.Open(ctx, db, outbox.Config{Content: orderstore.Content})
 	if err == nil {
 		var store *orderstore.Store
 		if store, err = orderstore.Open(ctx, db, box, clock.System{}, prometheus.NewRegistry()); err == nil {

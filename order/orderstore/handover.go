@@ -10,8 +10,6 @@ import (
 	"ordertally/order"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
-	"ordertally/shared/event"
-	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
@@ -119,7 +117,7 @@ func (h *handover) decide(offer *order.Handover) (order.Verdict, error) {
 		return h.supersede(offer, found.ID)
 	}
 	r := offer.Request
-	if _, err := h.store.insert(h.tx, offer.ID, offer.MessageID, r, headersOf(r.Key, r.Hash, noTrace)); err != nil {
+	if _, err := h.store.insert(h.tx, offer.ID, offer.MessageID, r, contentOf(r.Payload, r.Order)); err != nil {
 		return order.Verdict{}, err
 	}
 	h.placed++
@@ -170,9 +168,9 @@ func (h *handover) cancel(offer *order.Handover, id uuidv7.ID, v order.Verdict) 
 	if err != nil {
 		return v, err
 	}
-	placed, err := event.Decode(r.payload)
+	placed, err := r.order(id)
 	if err != nil {
-		return v, fmt.Errorf("%w: it is no order: %w", boltdb.ErrCorrupt, err)
+		return v, err
 	}
 	message := offer.Cancellation.MessageID
 	if id != offer.ID { // the message names another order than the one that was stored
@@ -181,11 +179,8 @@ func (h *handover) cancel(offer *order.Handover, id uuidv7.ID, v order.Verdict) 
 	c := offer.Cancellation.Cancellation
 	err = h.store.insertCancellation(h.tx, message, &order.CancelRequest{
 		ID: id, Cancellation: c, Key: offer.Cancellation.Key,
-		Payload: event.EncodeCancellation(&event.Cancellation{
-			OrderID: placed.ID, Reason: c.Reason, CancelledAt: c.At, PlacedAt: placed.PlacedAt,
-			Currency: placed.Currency, Total: placed.Total, Lines: placed.Lines,
-		}),
-	}, headersOf(offer.Cancellation.Key, order.HashCancellation(c.Reason), noTrace))
+		Payload: order.CancellationPayload(&placed, c.At, c.Reason),
+	})
 	if err != nil {
 		return v, err
 	}
@@ -195,9 +190,6 @@ func (h *handover) cancel(offer *order.Handover, id uuidv7.ID, v order.Verdict) 
 	}
 	return v, nil
 }
-
-// noTrace is the trace of messages that are handed over.
-var noTrace cloudevent.Trace
 
 // finish keeps an incident if orders were superseded.
 func (h *handover) finish() error {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/runs"
+	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
 )
 
@@ -41,18 +41,17 @@ func indexSpecs() []runs.Spec {
 }
 
 // identity is what the indexes find an order by.
-type identity struct {
-	Source     string `json:"source"`
-	Reference  string `json:"reference"`
-	CustomerID string `json:"customer_id"`
-}
+type identity struct{ Source, Reference, CustomerID string }
+
+func identityOf(o *event.Order) *identity { return &identity{o.Source, o.Reference, o.CustomerID} }
 
 // identity reads what the order can be found by, beside its key.
-func (r *row) identity() (o identity, err error) {
-	if err := json.Unmarshal(r.payload, &o); err != nil {
-		return o, fmt.Errorf("%w: it is no order: %w", boltdb.ErrCorrupt, err)
+func (r *row) identity(id uuidv7.ID) (*identity, error) {
+	o, err := r.order(id)
+	if err != nil {
+		return nil, err
 	}
-	return o, nil
+	return identityOf(&o), nil
 }
 
 // eachEntry calls add with each entry of an order that needs no key.
@@ -158,8 +157,8 @@ func sourcedBy(tx *bbolt.Tx, find func(runs.Hash, func(rest []byte) bool) error,
 		if r, err = readRow(tx, id); err != nil {
 			return false
 		}
-		var o identity
-		if o, err = r.identity(); err != nil {
+		var o *identity
+		if o, err = r.identity(id); err != nil {
 			return false
 		}
 		if o.Source == source && o.Reference == reference {

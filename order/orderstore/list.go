@@ -11,7 +11,6 @@ import (
 	"ordertally/order"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/runs"
-	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
 )
 
@@ -99,14 +98,17 @@ func (s *Store) matches(tx *bbolt.Tx, id uuidv7.ID, r *row, q *order.Query) (boo
 		!q.PlacedTo.IsZero() && !r.placedAt.Before(q.PlacedTo) {
 		return false, nil
 	}
-	if q.Currency != "" && event.CurrencyOf(r.payload) != q.Currency {
-		return false, nil
+	if q.Currency != "" {
+		o, err := r.order(id)
+		if err != nil || o.Currency != q.Currency {
+			return false, err
+		}
 	}
 	if q.Status != "" && (q.Status == order.StatusCancelled) != (tx.Bucket(cancellationsBucket).Get(id[:]) != nil) {
 		return false, nil
 	}
 	if q.CustomerID != "" || q.Reference != "" { // an index finds other texts of the same hash too
-		o, err := r.identity()
+		o, err := r.identity(id)
 		if err != nil || q.CustomerID != "" && o.CustomerID != q.CustomerID ||
 			q.Reference != "" && o.Reference != q.Reference || q.Source != "" && o.Source != q.Source {
 			return false, err

@@ -1,7 +1,6 @@
 package orderstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +11,6 @@ import (
 	"ordertally/order"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/runs"
-	"ordertally/shared/event"
-	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
@@ -28,7 +25,7 @@ func Mend(ctx context.Context, db *boltdb.DB) (did []string, err error) {
 				return err
 			}
 		}
-		done, err := outbox.Mend(tx)
+		done, err := outbox.Mend(tx, Content)
 		if err != nil {
 			return err
 		}
@@ -68,15 +65,20 @@ func messagesAgain(tx *boltdb.Tx) (n int, err error) {
 			return err
 		}
 		id := uuidv7.ID(key)
-		payload := bytes.Clone(r.payload)
-		missing, err := outbox.Restore(tx, r.message.slot, madeAt(r.message.id), outbox.Message{
-			ID: r.message.id, Key: []byte(id.String()), Type: r.message.kind, Subject: id.String(),
-			Schema: event.SchemaCreated, ContentType: event.ContentType, Time: r.placedAt,
-			Headers: headersOf(r.key, r.hash, cloudevent.Trace{}), Value: payload,
-		})
-		if missing {
+		restore := func(slot uint64, again func() (outbox.Message, error)) error {
+			known, err := outbox.Knows(tx.Tx, slot)
+			if known || err != nil {
+				return err
+			}
+			m, err := again()
+			if err != nil {
+				return err
+			}
 			n++
+			m.Stored = true
+			return outbox.Restore(tx, slot, madeAt(m.ID), m)
 		}
+		err = restore(r.message.slot, func() (outbox.Message, error) { return r.again(id) })
 		if err != nil {
 			return err
 		}
@@ -84,31 +86,9 @@ func messagesAgain(tx *boltdb.Tx) (n int, err error) {
 		if c == nil || err != nil {
 			return err
 		}
-		missing, err = cancellationAgain(tx, id, c, payload)
-		if missing {
-			n++
-		}
-		return err
+		return restore(c.message.slot, func() (outbox.Message, error) { return c.again(id, &r) })
 	})
 	return n, err
-}
-
-func cancellationAgain(tx *boltdb.Tx, id uuidv7.ID, c *cancellation, payload []byte) (missing bool, err error) {
-	if known, err := outbox.Knows(tx.Tx, c.message.slot); known || err != nil {
-		return false, err
-	}
-	placed, err := event.Decode(payload)
-	if err != nil {
-		return false, err
-	}
-	return outbox.Restore(tx, c.message.slot, madeAt(c.message.id), outbox.Message{
-		ID: c.message.id, Key: []byte(id.String()), Type: c.message.kind, Subject: id.String(),
-		Schema: event.SchemaCancelled, ContentType: event.ContentType, Time: c.At,
-		Value: event.EncodeCancellation(&event.Cancellation{
-			OrderID: placed.ID, Reason: c.Reason, CancelledAt: c.At, PlacedAt: placed.PlacedAt,
-			Currency: placed.Currency, Total: placed.Total, Lines: placed.Lines,
-		}),
-	})
 }
 
 // Reindex makes the indexes of a damaged file's copy anew, after everything was added to it. Keys used before keysAge
@@ -186,11 +166,11 @@ func reindex(ctx context.Context, db *boltdb.DB, again *indexing, keysAge time.T
 				if err != nil {
 					return err
 				}
-				o, err := r.identity()
+				o, err := r.identity(id)
 				if err != nil {
 					return err
 				}
-				again.order(id, &o)
+				again.order(id, o)
 				if !r.key.IsZero() && !madeAt(id).Before(keysAge) {
 					again.key(r.key, use{id, madeAt(id)})
 				}

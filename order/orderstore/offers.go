@@ -111,8 +111,12 @@ func (o *Offers) Placement(id string) (*order.OfferedPlacement, error) {
 	if err != nil {
 		return nil, err
 	}
+	payload, err := r.payload(key)
+	if err != nil {
+		return nil, err
+	}
 	return &order.OfferedPlacement{
-		MessageID: r.message.id.String(), Payload: append([]byte(nil), r.payload...), Key: hashOf(r.key),
+		MessageID: r.message.id.String(), Payload: payload, Key: hashOf(r.key),
 		Hash:     r.hash[:],
 		PlacedBy: r.placedBy,
 	}, nil

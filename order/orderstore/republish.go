@@ -13,8 +13,6 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/event"
-	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
@@ -140,24 +138,19 @@ func (r *republication) messages(tx *bbolt.Tx, id uuidv7.ID, sealed []byte) ([]a
 	if err != nil || placed.placedAt.Before(r.from) || !placed.placedAt.Before(r.to) {
 		return nil, err
 	}
-	placed.payload = bytes.Clone(placed.payload)
-	headers := headersOf(placed.key, placed.hash, cloudevent.Trace{})
-	all := []again{{id, placed.placedAt, outbox.Republication{
-		Origin: placed.message.slot, Message: placed.created(id, headers),
-	}}}
+	m, err := placed.again(id)
+	if err != nil {
+		return nil, err
+	}
+	all := []again{{id, placed.placedAt, outbox.Republication{Origin: placed.message.slot, Message: m}}}
 	c, err := readCancellation(tx, id)
 	if c == nil {
 		return all, err
 	}
-	whole, err := event.Decode(placed.payload)
-	if err != nil {
+	if m, err = c.again(id, &placed); err != nil {
 		return nil, err
 	}
-	headers = headersOf(c.key, order.HashCancellation(c.Reason), cloudevent.Trace{})
-	return append(all, again{id, placed.placedAt, outbox.Republication{
-		Origin:  c.message.slot,
-		Message: c.cancelled(id, order.CancellationPayload(&whole, c.At, c.Reason), headers),
-	}}), nil
+	return append(all, again{id, placed.placedAt, outbox.Republication{Origin: c.message.slot, Message: m}}), nil
 }
 
 // send publishes a page and adds it to what was done.

@@ -39,7 +39,8 @@ func BenchmarkPlaceWhileMessagesExpire(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source, Retention: retention, Clock: now})
+		box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source, Retention: retention, Clock: now,
+			Content: orderstore.Content})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -128,7 +128,7 @@ func (s *Store) outcome(placed order.Placed, err error) (order.Placed, error) {
 
 // placing returns the function that places an order in a transaction. It sets placed.
 func (s *Store) placing(r *order.Request, placed *order.Placed) func(*boltdb.Tx) error {
-	headers := headersOf(r.Key, r.Hash, r.Trace)
+	rest := contentOf(r.Payload, r.Order)
 	return func(tx *boltdb.Tx) error {
 		found, err := s.replay(tx, r)
 		if err != nil {
@@ -153,18 +153,17 @@ func (s *Store) placing(r *order.Request, placed *order.Placed) func(*boltdb.Tx)
 				Publication: order.Publication{State: order.Pending, Attempts: new(int)},
 			},
 		}
-		placed.Slot, err = s.insert(tx, id, s.ids.Next(), r, headers)
+		placed.Slot, err = s.insert(tx, id, s.ids.Next(), r, rest)
 		return err
 	}
 }
 
-// headersOf returns the headers of a request's message: its trace, and its key if it has one.
-func headersOf(key order.KeyHash, hash order.RequestHash, trace cloudevent.Trace) []cloudevent.Header {
-	headers := trace.Headers()
-	if !key.IsZero() {
-		headers = append(headers, event.KeyHeader(key, hash))
+// headersOf returns the headers of the message of a request with that key.
+func headersOf(key order.KeyHash, hash order.RequestHash) []cloudevent.Header {
+	if key.IsZero() {
+		return nil
 	}
-	return headers
+	return []cloudevent.Header{event.KeyHeader(key, hash)}
 }
 
 // writeError translates a failed write into the domain's errors.
@@ -224,9 +223,11 @@ func (s *Store) find(tx *boltdb.Tx, id uuidv7.ID, hash order.RequestHash, other 
 	}
 	same := r.hash == hash
 	if r.hash.IsZero() {
-		if same, err = hash.Placed(r.payload); err != nil {
-			return order.Placed{}, fmt.Errorf("order %s: %w: %w", id, codec.ErrCorrupt, err)
+		placed, err := r.order(id)
+		if err != nil {
+			return order.Placed{}, fmt.Errorf("order %s: %w", id, err)
 		}
+		same = hash.Placed(&placed)
 	}
 	if !same {
 		return order.Placed{}, other
@@ -235,16 +236,19 @@ func (s *Store) find(tx *boltdb.Tx, id uuidv7.ID, hash order.RequestHash, other 
 	return order.Placed{Stored: stored, Replayed: true}, err
 }
 
-// insert stores an order, appends its message with the id messageID, and returns the message's slot.
+// insert stores an order, appends its message with the id messageID, and returns the message's slot. rest is the
+// request's contentOf.
 func (s *Store) insert(
-	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, headers []cloudevent.Header,
+	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, rest content,
 ) (slot uint64, err error) {
 	event.SetID(r.Payload, id)
 	placed := row{
 		message:  message{kind: event.TypeCreated, id: messageID},
-		placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, payload: r.Payload,
+		placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, content: rest,
 	}
-	slot, err = s.outbox.Append(tx, placed.created(id, headers))
+	m := placed.created(id, r.Payload)
+	m.Trace, m.Stored = r.Trace, true
+	slot, err = s.outbox.Append(tx, m)
 	if err != nil {
 		return 0, err
 	}
@@ -257,12 +261,12 @@ func (s *Store) insert(
 	return slot, s.index(tx, id, r)
 }
 
-// created returns the message of the placement.
-func (r *row) created(id uuidv7.ID, headers []cloudevent.Header) outbox.Message {
+// created returns the message of the placement. payload is the order's.
+func (r *row) created(id uuidv7.ID, payload []byte) outbox.Message {
 	subject := id.String()
 	return outbox.Message{
 		ID: r.message.id, Key: []byte(subject), Type: r.message.kind, Subject: subject, Schema: event.SchemaCreated,
-		ContentType: event.ContentType, Time: r.placedAt, Headers: headers, Value: r.payload,
+		ContentType: event.ContentType, Time: r.placedAt, Headers: headersOf(r.key, r.hash), Value: payload,
 	}
 }
 
@@ -295,7 +299,7 @@ func (s *Store) get(tx *bbolt.Tx, id uuidv7.ID) (order.Stored, error) {
 	return s.stored(tx, id, r)
 }
 
-// readRow returns an order's row. The payload shares the transaction's memory. The error for an unknown id is
+// readRow returns an order's row. Its content shares the transaction's memory. The error for an unknown id is
 // order.ErrNotFound or an *order.SupersededError.
 func readRow(tx *bbolt.Tx, id uuidv7.ID) (row, error) {
 	sealed := tx.Bucket(ordersBucket).Get(id[:])
@@ -315,9 +319,13 @@ func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) 
 	if err != nil {
 		return order.Stored{}, fmt.Errorf("message of order %s: %w", id, err)
 	}
+	payload, err := r.payload(id)
+	if err != nil {
+		return order.Stored{}, fmt.Errorf("order %s: %w", id, err)
+	}
 	stored := order.Stored{
 		ID:          id,
-		Payload:     append([]byte(nil), r.payload...),
+		Payload:     payload,
 		PlacedBy:    r.placedBy,
 		Publication: order.Publication{State: states[status.State], Attempts: attempts(status), At: status.At},
 		Slot:        status.Slot,

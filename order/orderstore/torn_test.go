@@ -26,7 +26,7 @@ func serve(ctx context.Context, path string) (*boltdb.DB, *orderstore.Store, err
 	if err != nil {
 		return nil, nil, err
 	}
-	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source, Content: orderstore.Content})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}

@@ -7,6 +7,7 @@ package event
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -73,9 +74,24 @@ const idStart = len(`{"id":"`)
 
 // Encode returns the payload of o. The id may be missing, because the store assigns it last: see SetID.
 func Encode(o *Order) []byte {
+	return appendOrder(make([]byte, 0, 192+len(o.Lines)*96), o)
+}
+
+// noID takes the place of an id that is not known yet.
+var noID = strings.Repeat(" ", uuidv7.TextLen)
+
+func appendOrder(b []byte, o *Order) []byte {
 	whole := *o
-	whole.ID = fmt.Sprintf("%-*s", uuidv7.TextLen, o.ID)
-	return appendObject(make([]byte, 0, 192+len(o.Lines)*96), OrderFields, &whole)
+	whole.ID += noID[min(len(o.ID), uuidv7.TextLen):]
+	return appendObject(b, OrderFields, &whole)
+}
+
+// Encodes reports whether payload is what Encode returns for o, whatever the ids are.
+func Encodes(o *Order, payload []byte) bool {
+	const idEnd = idStart + uuidv7.TextLen
+	again := Encode(o)
+	return len(payload) == len(again) && bytes.Equal(payload[:idStart], again[:idStart]) &&
+		bytes.Equal(payload[idEnd:], again[idEnd:])
 }
 
 // SetID writes id into an encoded order, in place.
@@ -92,17 +108,6 @@ func quote(b []byte, s string) []byte {
 		panic("event: text that is not UTF-8 passed validation: " + err.Error())
 	}
 	return b
-}
-
-// CurrencyOf returns the currency of an encoded order without decoding it, or "". No member before it can hold the
-// quotation marks that are searched for, because texts escape theirs.
-func CurrencyOf(payload []byte) string {
-	const name, length = `,"currency":"`, 3
-	at := bytes.Index(payload, []byte(name)) + len(name)
-	if at < len(name) || len(payload) < at+length {
-		return ""
-	}
-	return string(payload[at : at+length])
 }
 
 // Decode reads a whole payload. It ignores unknown members, so that the order service may add some.

@@ -64,16 +64,3 @@ func TestDecode_ReturnsWhatWasEncoded(t *testing.T) {
 		}
 	})
 }
-
-func TestCurrencyOf_IsThatOfTheOrder(t *testing.T) {
-	o := event.Order{Source: `,"currency":"XXX`, Reference: `"currency":"`, Currency: "CHF",
-		Metadata: map[string]string{"currency": "JPY"}}
-	if got := event.CurrencyOf(event.Encode(&o)); got != "CHF" {
-		t.Errorf("%q", got)
-	}
-	for _, payload := range []string{"", "{}", `{"id":"","currency":"C`} {
-		if got := event.CurrencyOf([]byte(payload)); got != "" {
-			t.Errorf("of %s: %q", payload, got)
-		}
-	}
-}

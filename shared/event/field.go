@@ -12,6 +12,9 @@ import (
 type Field[T any] struct {
 	Name     string
 	Presence Presence
+	// Number stands for the field in stored orders, from 1 to 63. It never changes. A field without one is not in them:
+	// the store keeps it elsewhere.
+	Number int
 	// Of returns a pointer to the value: *string, *int64, *time.Time, *[]Line or *map[string]string.
 	Of func(*T) any
 	// Form is the form of a string.

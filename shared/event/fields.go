@@ -21,7 +21,8 @@ var OrderFields = []Field[Order]{
 		Example: "01890a5d-ac96-774b-8000-a8b45f0c6d21",
 	},
 	{
-		Name: "source", Presence: Optional, Min: 1, Max: MaxSource, Of: func(o *Order) any { return &o.Source },
+		Name: "source", Number: 1, Presence: Optional, Min: 1, Max: MaxSource,
+		Of: func(o *Order) any { return &o.Source },
 		Doc: "Where the reference comes from. Left out when none was given. An order with a source has a reference, " +
 			"and no other order of that source has the same.",
 		Asked: "Where the reference comes from, such as a shop or an export. An order with a source needs a " +
@@ -31,32 +32,34 @@ var OrderFields = []Field[Order]{
 		Example: "online-retail",
 	},
 	{
-		Name: "reference", Presence: Optional, Max: MaxReference, Of: func(o *Order) any { return &o.Reference },
+		Name: "reference", Number: 2, Presence: Optional, Max: MaxReference,
+		Of:  func(o *Order) any { return &o.Reference },
 		Doc: "The caller's own name for the order. Left out when none was given.",
 		Asked: "The caller's own name for the order; without a source it need not be unique. No control characters. " +
 			"May be left out.",
 		Example: "536365",
 	},
 	{
-		Name: "customer_id", Presence: Optional, Max: MaxCustomerID, Of: func(o *Order) any { return &o.CustomerID },
+		Name: "customer_id", Number: 3, Presence: Optional, Max: MaxCustomerID,
+		Of:      func(o *Order) any { return &o.CustomerID },
 		Doc:     "Who ordered. Left out for guests.",
 		Asked:   "Who orders. No control characters. Leave it out for guests.",
 		Example: "17850",
 	},
 	{
-		Name: "currency", Form: Currency, Of: func(o *Order) any { return &o.Currency },
+		Name: "currency", Number: 4, Form: Currency, Of: func(o *Order) any { return &o.Currency },
 		Doc: "ISO 4217 code of every amount of the order.",
 		Asked: "ISO 4217 code of all amounts. The currency must have minor units and must have been active when the " +
 			"order was placed. A withdrawn code has the minor units that it had last.",
 		Example: "GBP",
 	},
 	{
-		Name: "lines", Min: 1, Max: 2_000, Of: func(o *Order) any { return &o.Lines },
+		Name: "lines", Number: 5, Min: 1, Max: 2_000, Of: func(o *Order) any { return &o.Lines },
 		Doc:   "What was ordered, in the caller's order.",
 		Asked: "What is ordered. The order of the lines is kept.",
 	},
 	{
-		Name: "total", Presence: Computed, Max: math.MaxInt64, Of: func(o *Order) any { return &o.Total },
+		Name: "total", Number: 6, Presence: Computed, Max: math.MaxInt64, Of: func(o *Order) any { return &o.Total },
 		Doc:     "The sum of quantity times unit_price over the lines, in minor units. Needs 64 bits.",
 		Example: 1530,
 	},
@@ -70,7 +73,7 @@ var OrderFields = []Field[Order]{
 		Example: "2010-12-01T08:26:00Z",
 	},
 	{
-		Name: "metadata", Presence: Optional, Max: 32, Of: func(o *Order) any { return &o.Metadata },
+		Name: "metadata", Number: 7, Presence: Optional, Max: 32, Of: func(o *Order) any { return &o.Metadata },
 		Doc:     "The caller's own entries. Left out when there are none.",
 		Asked:   "Entries of the caller's own, with names of 1 to 64 characters. May be left out.",
 		Example: map[string]string{"country": "United Kingdom"},
@@ -80,23 +83,24 @@ var OrderFields = []Field[Order]{
 // LineFields are the members of a line, in the order written.
 var LineFields = []Field[Line]{
 	{
-		Name: "sku", Min: 1, Max: 64, Of: func(l *Line) any { return &l.SKU },
+		Name: "sku", Number: 1, Min: 1, Max: 64, Of: func(l *Line) any { return &l.SKU },
 		Doc: "The article's number. No control characters.", Example: "85123A",
 	},
 	{
-		Name: "description", Presence: Optional, Form: Free, Max: 512, Of: func(l *Line) any { return &l.Description },
+		Name: "description", Number: 2, Presence: Optional, Form: Free, Max: 512,
+		Of:      func(l *Line) any { return &l.Description },
 		Doc:     "The article in words. Left out when empty.",
 		Asked:   "The article in words. No control characters but tabs. May be left out.",
 		Example: "WHITE HANGING HEART T-LIGHT HOLDER",
 	},
 	{
-		Name: "quantity", Min: 1, Max: 1_000_000_000, Of: func(l *Line) any { return &l.Quantity },
+		Name: "quantity", Number: 3, Min: 1, Max: 1_000_000_000, Of: func(l *Line) any { return &l.Quantity },
 		Doc:     "How many units.",
 		Asked:   "How many units. Times unit_price it must fit 64 bits, and so must the sum over all lines.",
 		Example: 6,
 	},
 	{
-		Name: "unit_price", Max: math.MaxInt64, Of: func(l *Line) any { return &l.UnitPrice },
+		Name: "unit_price", Number: 4, Max: math.MaxInt64, Of: func(l *Line) any { return &l.UnitPrice },
 		Doc:     "The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds. Needs 64 bits.",
 		Example: 255,
 	},

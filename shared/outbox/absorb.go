@@ -168,6 +168,9 @@ func (a *Absorption) Put(tx *boltdb.Tx, r *LogRecord) (fresh bool, err error) {
 	if fresh {
 		messages.FillPercent = tailFill
 		next := row{slot: r.Slot, origin: r.Slot, committed: r.Time, slotted: r.Time, message: r.Message}
+		if r.Message.Stored {
+			next.sum = checksum(r.Message.Value)
+		}
 		if before := a.unsent[r.Message.ID]; before != nil {
 			if next.origin = before.origin; next.origin != r.Slot {
 				err = a.move(root, before, &next)

@@ -245,7 +245,7 @@ func (r *rig) together(keys ...string) {
 	err := r.db.Write(r.t.Context(), func(tx *boltdb.Tx) error {
 		for _, key := range keys {
 			m := outbox.Message{Key: []byte(key), Type: "T", Value: []byte(key)}
-			if _, err := r.outbox.Append(tx, m); err != nil {
+			if _, err := r.add(tx, m); err != nil {
 				return err
 			}
 		}

@@ -18,9 +18,13 @@ import (
 // Root returns the name of the bucket that an outbox is in.
 func Root() []byte { return rootBucket }
 
-// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and that the records which belong to it
-// exist.
-func Check(r *boltdb.Record) error {
+// Checker returns a boltdb.Checker for the outbox's bucket. It checks each record, and that what belongs to it exists.
+// content is Config.Content.
+func Checker(content Content) boltdb.Checker {
+	return func(r *boltdb.Record) error { return check(r, content) }
+}
+
+func check(r *boltdb.Record, content Content) error {
 	if r.IsBucket {
 		return checkBucket(r)
 	}
@@ -45,6 +49,9 @@ func Check(r *boltdb.Record) error {
 		if len(r.Key) != 8 {
 			return fmt.Errorf("%w: the key has %d bytes", boltdb.ErrCorrupt, len(r.Key))
 		}
+	}
+	if name == string(messagesBucket) {
+		return checkMessage(r, content)
 	}
 	if check := checks[name]; check != nil {
 		return check(r, value)
@@ -97,33 +104,37 @@ func checkTail(root *bbolt.Bucket, given, last uint64) error {
 	return nil
 }
 
+// checkMessage checks a message, and what it leads to.
+func checkMessage(r *boltdb.Record, content Content) error {
+	row, err := decodeRow(r.Key, r.Value)
+	if err != nil || r.Tx == nil {
+		return err
+	}
+	r.Name = fmt.Sprintf("message %s in slot %d", row.message.ID, row.slot)
+	root := r.Tx.Bucket(rootBucket)
+	front, err := expiredSlot(root)
+	if err != nil {
+		return err
+	}
+	if before := slotKey(
+		row.slot - 1,
+	); row.slot-1 > front && root.Bucket(messagesBucket).Get(before) == nil &&
+		root.Bucket(skippedBucket).Get(before) == nil {
+		return fmt.Errorf("%w: the message in the slot before it is missing", boltdb.ErrCorrupt)
+	}
+	if root.Bucket(skippedBucket).Get(r.Key) != nil && root.Bucket(waitingBucket).Get(r.Key) == nil {
+		return fmt.Errorf("%w: its slot was skipped and nothing says why", boltdb.ErrCorrupt)
+	}
+	if row.origin != row.slot {
+		if err := leads(root, movedBucket, row.origin); err != nil {
+			return err
+		}
+	}
+	return content.complete(r.Tx, &row)
+}
+
 // checks are for records whose checksum is right, by bucket.
 var checks = map[string]func(r *boltdb.Record, value []byte) error{
-	string(messagesBucket): func(r *boltdb.Record, _ []byte) error {
-		row, err := decodeRow(r.Key, r.Value)
-		if err != nil || r.Tx == nil {
-			return err
-		}
-		r.Name = fmt.Sprintf("message %s in slot %d", row.message.ID, row.slot)
-		root := r.Tx.Bucket(rootBucket)
-		front, err := expiredSlot(root)
-		if err != nil {
-			return err
-		}
-		if before := slotKey(
-			row.slot - 1,
-		); row.slot-1 > front && root.Bucket(messagesBucket).Get(before) == nil &&
-			root.Bucket(skippedBucket).Get(before) == nil {
-			return fmt.Errorf("%w: the message in the slot before it is missing", boltdb.ErrCorrupt)
-		}
-		if root.Bucket(skippedBucket).Get(r.Key) != nil && root.Bucket(waitingBucket).Get(r.Key) == nil {
-			return fmt.Errorf("%w: its slot was skipped and nothing says why", boltdb.ErrCorrupt)
-		}
-		if row.origin != row.slot {
-			return leads(root, movedBucket, row.origin)
-		}
-		return nil
-	},
 	string(waitingBucket): func(r *boltdb.Record, _ []byte) error {
 		e, err := decodeEntry(r.Key, r.Value)
 		if err != nil || r.Tx == nil {

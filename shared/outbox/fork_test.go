@@ -46,7 +46,7 @@ func (r *rig) mayFork() *rig {
 // append adds a message with that key and value. It may be refused.
 func (r *rig) append(value string) error {
 	return r.db.Write(r.t.Context(), func(tx *boltdb.Tx) error {
-		_, err := r.outbox.Append(tx, outbox.Message{Key: []byte(value), Type: "T", Value: []byte(value)})
+		_, err := r.add(tx, outbox.Message{Key: []byte(value), Type: "T", Value: []byte(value)})
 		return err
 	})
 }

@@ -19,8 +19,9 @@ type Mended struct {
 }
 
 // Mend makes a copy of a damaged file consistent again. What refers to a message that could not be read is dropped. The
-// slots of such messages are marked as skipped, until Restore or an Absorption brings the message.
-func Mend(tx *boltdb.Tx) (done Mended, err error) {
+// slots of such messages are marked as skipped, until Restore or an Absorption brings the message. content is
+// Config.Content. A message that it cannot complete counts as one that could not be read.
+func Mend(tx *boltdb.Tx, content Content) (done Mended, err error) {
 	root, err := createRoot(tx)
 	if err != nil {
 		return done, err
@@ -39,6 +40,13 @@ func Mend(tx *boltdb.Tx) (done Mended, err error) {
 		return done, err
 	}
 	if err := messages.SetSequence(given); err != nil {
+		return done, err
+	}
+	err = dropWhere(messages, func(key, sealed []byte) bool {
+		_, err := content.read(tx.Tx, key, sealed)
+		return errors.Is(err, boltdb.ErrCorrupt)
+	})
+	if err != nil {
 		return done, err
 	}
 	if err := mendWaiting(root, &done); err != nil {
@@ -173,19 +181,19 @@ func dropWhere(bucket *bbolt.Bucket, drop func(key, value []byte) bool) error {
 	return nil
 }
 
-// Restore puts back a message that Mend did not find, under the slot that it was appended with. It reports whether the
-// message was missing.
-func Restore(tx *boltdb.Tx, origin uint64, committed time.Time, m Message) (missing bool, err error) {
-	if known, err := Knows(tx.Tx, origin); known || err != nil {
-		return false, err
-	}
+// Restore puts back a message that Mend did not find, under the slot that it was appended with. The caller has seen that
+// the outbox does not know it.
+func Restore(tx *boltdb.Tx, origin uint64, committed time.Time, m Message) error {
 	root := tx.Bucket(rootBucket)
 	messages, key := root.Bucket(messagesBucket), slotKey(origin)
 	if err := root.Bucket(movedBucket).Delete(key); err != nil { // to a slot that is lost
-		return false, err
+		return err
 	}
 	r := row{slot: origin, origin: origin, committed: committed, slotted: committed, message: m}
-	return true, errors.Join(
+	if m.Stored {
+		r.sum = checksum(m.Value)
+	}
+	return errors.Join(
 		root.Bucket(skippedBucket).Delete(key),
 		messages.Put(key, r.encode(key)),
 		messages.SetSequence(max(messages.Sequence(), origin)),

@@ -28,6 +28,8 @@ type Config struct {
 	// Retention is how long published and discarded messages are kept. For published ones it counts from their commit.
 	// Default 0: for ever. The relay deletes them. A message that waits or is parked is kept however old it is.
 	Retention time.Duration `kong:"-"`
+	// Content completes messages that are Stored. Default nil: the outbox keeps the whole of every message.
+	Content Content `kong:"-"`
 	// Clock gives commit times. Default: the machine's.
 	Clock clock.Clock `kong:"-"`
 }
@@ -159,7 +161,11 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	if msg.ID == (uuidv7.ID{}) {
 		msg.ID = o.ids.Next()
 	}
+	msg.Stored = msg.Stored && o.config.Content != nil
 	r := row{message: msg}
+	if msg.Stored {
+		r.sum = checksum(msg.Value)
+	}
 	if err := o.appendRow(tx, &r); err != nil {
 		return 0, fmt.Errorf("append to the outbox: %w", err)
 	}
@@ -217,7 +223,7 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 				to = slot
 				continue
 			}
-			r, err := decodeRow(k, v)
+			r, err := o.config.Content.read(tx, k, v)
 			if err != nil {
 				return err
 			}

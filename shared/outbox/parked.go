@@ -67,7 +67,7 @@ func (parkedStore) Key(id string) []byte {
 }
 
 // Read implements parked.Store.
-func (parkedStore) Read(
+func (s parkedStore) Read(
 	tx *bbolt.Tx, key, value []byte, filter *parked.Filter, whole bool,
 ) (m ParkedMessage, selected bool, err error) {
 	root := tx.Bucket(rootBucket)
@@ -75,7 +75,7 @@ func (parkedStore) Read(
 	if err != nil || !filter.Takes(string(e.class), e.failed) {
 		return m, false, err
 	}
-	if m, err = parkedMessage(root, &e); !whole {
+	if m, err = s.message(tx, &e); !whole {
 		m.Key, m.Value = slices.Clone(m.Key), nil // they share memory with the transaction
 	}
 	return m, filter.Subject == "" || m.Subject == filter.Subject, err
@@ -103,7 +103,7 @@ func (s parkedStore) Decide(tx *boltdb.Tx, verb parked.Verb, keys [][]byte) ([]p
 	})
 	audit := make([]parked.AuditEntry, len(entries))
 	for i := range entries {
-		m, err := parkedMessage(root, &entries[i])
+		m, err := s.message(tx.Tx, &entries[i])
 		if err != nil {
 			return nil, err
 		}
@@ -159,9 +159,9 @@ func entryOf(root *bbolt.Bucket, id, sealed []byte) (entry, error) {
 	return decodeEntry(key, root.Bucket(waitingBucket).Get(key))
 }
 
-func parkedMessage(root *bbolt.Bucket, e *entry) (ParkedMessage, error) {
+func (s parkedStore) message(tx *bbolt.Tx, e *entry) (ParkedMessage, error) {
 	key := slotKey(e.slot)
-	r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
+	r, err := s.config.Content.read(tx, key, tx.Bucket(rootBucket).Bucket(messagesBucket).Get(key))
 	if err != nil {
 		return ParkedMessage{}, err
 	}

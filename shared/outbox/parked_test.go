@@ -37,8 +37,8 @@ func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 	if err := r.db.Write(r.t.Context(), func(tx *boltdb.Tx) error {
 		var errs []error
 		for _, key := range sickKeys {
-			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("well"), Type: "T", Value: []byte("well")})
-			_, err2 := r.outbox.Append(tx,
+			_, err := r.add(tx, outbox.Message{Key: []byte("well"), Type: "T", Value: []byte("well")})
+			_, err2 := r.add(tx,
 				outbox.Message{Key: []byte(key), Subject: key, Type: "T", Value: []byte(key)})
 			errs = append(errs, err, err2)
 		}
@@ -230,7 +230,7 @@ func TestLedger_ListsLargeMessagesWithoutTheirValues(t *testing.T) {
 	if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
 		var errs []error
 		for n := range 12 {
-			_, err := r.outbox.Append(tx, outbox.Message{Key: fmt.Appendf(nil, "sick-%d", n), Type: "T",
+			_, err := r.add(tx, outbox.Message{Key: fmt.Appendf(nil, "sick-%d", n), Type: "T",
 				Value: make([]byte, 1<<20)})
 			errs = append(errs, err)
 		}

@@ -97,7 +97,7 @@ func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 		}
 		tr.mu.Unlock()
 		if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
-			origin, err := r.outbox.Append(tx, outbox.Message{Key: []byte(key), Type: "T", Value: []byte(value)})
+			origin, err := r.add(tx, outbox.Message{Key: []byte(key), Type: "T", Value: []byte(value)})
 			tx.AfterCommit(func() { origins = append(origins, origin) })
 			return err
 		}); err != nil {

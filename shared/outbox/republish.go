@@ -205,7 +205,7 @@ func (o *Outbox) published(tx *bbolt.Tx, m *Republication) (row, State, error) {
 		return row{}, status.State, err
 	}
 	if sealed := root.Bucket(messagesBucket).Get(key); sealed != nil {
-		r, err := decodeRow(key, sealed)
+		r, err := o.config.Content.read(tx, key, sealed)
 		return r, Published, err
 	}
 	gone, err := expired(root, slot)

@@ -26,7 +26,7 @@ func (r *rig) placeKept(keys ...string) []outbox.Republication {
 		m := outbox.Message{ID: ids.Next(), Key: []byte(key), Type: "T", Value: []byte(key)}
 		if err := r.db.Write(r.t.Context(), func(tx *boltdb.Tx) (err error) {
 			kept[i] = outbox.Republication{Message: m}
-			kept[i].Origin, err = r.outbox.Append(tx, m)
+			kept[i].Origin, err = r.add(tx, m)
 			return err
 		}); err != nil {
 			r.t.Fatal(err)

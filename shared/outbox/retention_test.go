@@ -233,7 +233,7 @@ func TestRetention_DeletesMarksOfMovedMessages(t *testing.T) {
 				if n > 0 {
 					value = fmt.Sprint(n)
 				}
-				_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("k"), Type: "T", Value: []byte(value)})
+				_, err := r.add(tx, outbox.Message{Key: []byte("k"), Type: "T", Value: []byte(value)})
 				errs = append(errs, err)
 			}
 			return errors.Join(errs...)

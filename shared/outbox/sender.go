@@ -165,7 +165,7 @@ func (o *Outbox) recordsAgain(ctx context.Context, missing []uint64, maxRows, ma
 		bytes := 0
 		for _, slot := range missing[:min(len(missing), maxRows)] {
 			key := slotKey(slot)
-			r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
+			r, err := o.config.Content.read(tx, key, root.Bucket(messagesBucket).Get(key))
 			if err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func (o *Outbox) moveToTail(tx *boltdb.Tx, e *entry) (retried, error) {
 	root := tx.Bucket(rootBucket)
 	messages := root.Bucket(messagesBucket)
 	key := slotKey(e.slot)
-	r, err := decodeRow(key, messages.Get(key))
+	r, err := o.config.Content.read(tx.Tx, key, messages.Get(key))
 	if err != nil {
 		return retried{}, err
 	}

@@ -56,7 +56,7 @@ func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page
 			}
 			var r row
 			if err == nil {
-				r, err = decodeRow(k, root.Bucket(messagesBucket).Get(k))
+				r, err = o.config.Content.read(tx, k, root.Bucket(messagesBucket).Get(k))
 			}
 			if errors.Is(err, boltdb.ErrCorrupt) { // the other messages are listed
 				o.db.Note(fmt.Errorf("the waiting message in slot %d: %w", last, err))

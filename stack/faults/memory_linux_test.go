@@ -68,7 +68,7 @@ func fillOrders(t *testing.T, file string, n int) {
 			t.Error(err)
 		}
 	}()
-	box, err := outbox.Open(t.Context(), db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(t.Context(), db, outbox.Config{Source: event.Source, Content: orderstore.Content})
 	if err != nil {
 		t.Fatal(err)
 	}

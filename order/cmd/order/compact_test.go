@@ -73,7 +73,7 @@ func openStore(t *testing.T, path string) (*boltdb.DB, *orderstore.Store, *outbo
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := outbox.Open(t.Context(), db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(t.Context(), db, outbox.Config{Source: event.Source, Content: orderstore.Content})
 	if err != nil {
 		t.Fatal(err)
 	}

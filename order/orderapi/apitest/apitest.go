@@ -92,7 +92,8 @@ func (s *Service) Start() {
 	if s.db, err = boltdb.Open(s.path, boltdb.Options{Format: orderstore.Format}); err != nil {
 		s.t.Fatal(err)
 	}
-	box, err := outbox.Open(s.t.Context(), s.db, outbox.Config{Source: event.Source, Retention: s.Retention})
+	box, err := outbox.Open(s.t.Context(), s.db, outbox.Config{Source: event.Source, Retention: s.Retention,
+		Content: orderstore.Content})
 	if err != nil {
 		s.t.Fatal(err)
 	}
