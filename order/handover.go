@@ -185,8 +185,9 @@ func (p *OfferedPlacement) request(id uuidv7.ID) (*Request, error) {
 			"it")
 	}
 	r := &Request{
-		Payload: p.Payload, Order: &placed, Source: placed.Source, Reference: placed.Reference, CustomerID: placed.CustomerID,
-		PlacedAt: placed.PlacedAt, PlacedBy: p.PlacedBy,
+		Payload: p.Payload, Order: &placed, Source: placed.Source, Reference: placed.Reference,
+		CustomerID: placed.CustomerID,
+		PlacedAt:   placed.PlacedAt, PlacedBy: p.PlacedBy,
 	}
 	if !fits(r.Key[:], p.Key, true) || !fits(r.Hash[:], p.Hash, false) {
 		return nil, errors.New("the hash of the key or of the request has another length")

@@ -15,8 +15,8 @@ import (
 // A packed order takes about half of the bytes of its JSON, and the JSON that was answered first is made again out of
 // it, byte for byte. It has everything but the order's id and placed_at, which the row has.
 //
-// An object is a set of field numbers, one bit each, and the values of those fields by ascending number. A zero value is
-// left out. See event.Field.Number.
+// An object is a set of field numbers, one bit each, and the values of those fields by ascending number. A zero value
+// is left out. See event.Field.Number.
 
 var (
 	packedOrder = byNumber(event.OrderFields)

@@ -53,7 +53,8 @@ func (f *fixture) tryOpen() (err error) {
 	if f.db, err = boltdb.Open(f.path, boltdb.Options{Format: orderstore.Format}); err != nil {
 		f.t.Fatal(err)
 	}
-	if f.box, err = outbox.Open(f.t.Context(), f.db, outbox.Config{Source: event.Source, Content: orderstore.Content}); err != nil {
+	if f.box, err = outbox.Open(f.t.Context(), f.db,
+		outbox.Config{Source: event.Source, Content: orderstore.Content}); err != nil {
 		f.t.Fatal(err)
 	}
 	f.store, err = orderstore.Open(f.t.Context(), f.db, f.box, clock.System{}, prometheus.NewRegistry())

@@ -181,8 +181,8 @@ func dropWhere(bucket *bbolt.Bucket, drop func(key, value []byte) bool) error {
 	return nil
 }
 
-// Restore puts back a message that Mend did not find, under the slot that it was appended with. The caller has seen that
-// the outbox does not know it.
+// Restore puts back a message that Mend did not find, under the slot that it was appended with. The caller has seen
+// that the outbox does not know it.
 func Restore(tx *boltdb.Tx, origin uint64, committed time.Time, m Message) error {
 	root := tx.Bucket(rootBucket)
 	messages, key := root.Bucket(messagesBucket), slotKey(origin)

@@ -127,7 +127,11 @@ func TestOutbox_AMessageThatIsStoredElsewhereIsPublishedAsItWasAppended(t *testi
 func TestOutbox_AMessageThatIsStoredElsewhereIsNotStoredTwice(t *testing.T) {
 	r := newRig(t)
 	m := whole()
-	if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error { _, err := r.appendStored(tx, m); return err }); err != nil {
+	if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+		_,
+			err := r.appendStored(tx, m)
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range r.keys("messages") {
@@ -169,7 +173,8 @@ func TestOutbox_AMessageWhoseStoredContentChangedIsNotPublished(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			m := whole()
-			if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error { _, err := r.appendStored(tx, m); return err }); err != nil {
+			if err := r.db.Write(t.Context(),
+				func(tx *boltdb.Tx) error { _, err := r.appendStored(tx, m); return err }); err != nil {
 				t.Fatal(err)
 			}
 			r.changeThing(m.ID, change)
@@ -219,7 +224,11 @@ func TestOutbox_AParkedMessageThatIsStoredElsewhereIsWholeAgain(t *testing.T) {
 	m.Key = []byte("sick-0")
 	m.Value = m.Key
 	var slot uint64
-	if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) (err error) { slot, err = r.appendStored(tx, m); return err }); err != nil {
+	if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) (err error) {
+		slot,
+			err = r.appendStored(tx, m)
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	clocktest.Eventually(t, "it is parked", func() bool { return r.outbox.Parked() == 1 })
