@@ -29,7 +29,7 @@ type Config struct {
 	// Default 0: for ever. The relay deletes them. A message that waits or is parked is kept however old it is.
 	Retention time.Duration `kong:"-"`
 	// Content completes messages that are Stored. Default nil: the outbox keeps the whole of every message.
-	Content Content `kong:"-"`
+	Content Content `kong:"-" json:"-"`
 	// Clock gives commit times. Default: the machine's.
 	Clock clock.Clock `kong:"-"`
 }
