@@ -100,7 +100,7 @@ func (c *Client) Ask(ctx context.Context, method, path string, query url.Values,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(c.config.AttemptTimeout, cancel)
-	response, err := c.open(ctx, r, text) //nolint:bodyclose // streamed closes it
+	response, err := c.open(ctx, r, bytes.NewReader(text), typeOf(text)) //nolint:bodyclose // streamed closes it
 	late.Stop()
 	if err != nil {
 		cancel()
@@ -142,13 +142,21 @@ func (r *Request) text() ([]byte, error) {
 	return text, nil
 }
 
-// open sends the request once.
-func (c *Client) open(ctx context.Context, r *Request, body []byte) (*http.Response, error) {
+// typeOf is the media type of a body, "" for none.
+func typeOf(body []byte) string {
+	if body == nil {
+		return ""
+	}
+	return "application/json"
+}
+
+// open sends the request once, with a body of that media type. Without one the body is empty.
+func (c *Client) open(ctx context.Context, r *Request, body io.Reader, media string) (*http.Response, error) {
 	target := c.base + r.path
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.method, r.path, secret.Cause(err))
 	}
@@ -156,8 +164,8 @@ func (c *Client) open(ctx context.Context, r *Request, body []byte) (*http.Respo
 		request.Header.Set(name, r.header.Get(name))
 	}
 	request.Header.Set("User-Agent", c.config.UserAgent)
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if media != "" {
+		request.Header.Set("Content-Type", media)
 	}
 	if key := c.config.Credential.Reveal(); key != "" {
 		request.Header.Set("Authorization", "Bearer "+key)

@@ -1,10 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -24,8 +24,8 @@ func (c *Client) send(ctx context.Context, r *Request) (*rawAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	for attempt := 1; ; attempt++ {
+	attempts := c.Attempts()
+	for {
 		raw, err := c.attempt(ctx, r, text)
 		var wait time.Duration
 		if err == nil {
@@ -33,23 +33,15 @@ func (c *Client) send(ctx context.Context, r *Request) (*rawAnswer, error) {
 				return raw, nil
 			}
 			err = c.refusal(raw)
-			if !raw.passing() {
+			if !MayPass(raw.status) {
 				return nil, err
 			}
 			wait = raw.retryAfter()
 		}
-		if ctx.Err() != nil || !r.repeatable() || c.config.RetryFor < 0 || isTLS(err) {
+		if !r.repeatable() {
 			return nil, err
 		}
-		wait = max(wait, pause(attempt))
-		if elapsed := time.Since(start); elapsed+wait > c.config.RetryFor {
-			attempts := "1 attempt"
-			if attempt > 1 {
-				attempts = fmt.Sprintf("%d attempts", attempt)
-			}
-			return nil, fmt.Errorf("gave up after %s in %s: %w", attempts, elapsed.Round(time.Millisecond), err)
-		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := attempts.Again(ctx, err, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +51,7 @@ func (c *Client) send(ctx context.Context, r *Request) (*rawAnswer, error) {
 func (c *Client) attempt(ctx context.Context, r *Request, text []byte) (*rawAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.AttemptTimeout)
 	defer cancel()
-	response, err := c.open(ctx, r, text)
+	response, err := c.open(ctx, r, bytes.NewReader(text), typeOf(text))
 	if err != nil {
 		return nil, err
 	}
@@ -93,16 +85,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 func isTLS(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok || tlsfiles.TurnedAway(err)
-}
-
-// passing reports whether the same request may be answered otherwise later.
-func (a *rawAnswer) passing() bool {
-	switch a.status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
 }
 
 // retryAfter is how long the service asks to wait, 0 when it does not.

@@ -87,6 +87,20 @@ func (m moment) wall(order Dates) (time.Time, bool) {
 type dating struct {
 	fixed  Dates
 	styles map[byte]*styleVotes
+	last   struct { // what was read last: the rows of an invoice have the same time
+		text string
+		m    moment
+		ok   bool
+	}
+}
+
+// moment is parseMoment.
+func (d *dating) moment(text string) (moment, bool) {
+	if l := &d.last; l.text != text || text == "" {
+		l.text = text
+		l.m, l.ok = parseMoment(text)
+	}
+	return d.last.m, d.last.ok
 }
 
 // styleVotes counts what the rows of a file say about one style of dates with the year last.
@@ -99,7 +113,7 @@ type styleVotes struct {
 
 // consider lets a row vote. A row that can be read in neither way does not count.
 func (d *dating) consider(row int, text string) {
-	m, ok := parseMoment(text)
+	m, ok := d.moment(text)
 	if !ok || m.year == 0 {
 		return
 	}

@@ -55,7 +55,7 @@ func readHeader(line string, separator byte) (places, byte, error) {
 			return places{}, 0, fmt.Errorf("the first line is %s, want the header %s", show(line), header)
 		}
 	}
-	fields, fault := splitRow(line, separator)
+	fields, fault := splitRow(nil, line, separator)
 	if fault != "" {
 		return places{}, 0, fmt.Errorf("the header cannot be read: %s; want %s", fault, header)
 	}
@@ -93,7 +93,7 @@ func readHeader(line string, separator byte) (places, byte, error) {
 // knownColumns returns the columns of the layout that a header has, and the first position of each.
 func knownColumns(line string, separator byte) map[int]int {
 	found := map[int]int{}
-	fields, _ := splitRow(line, separator)
+	fields, _ := splitRow(nil, line, separator)
 	for i, name := range fields {
 		column := columnOf(name)
 		if _, twice := found[column]; column >= 0 && !twice {

@@ -10,14 +10,15 @@ import (
 	"ordertally/client/orders"
 )
 
-// defaultConcurrency is the number of requests of an import that run at once.
-const defaultConcurrency = 8
+// defaultConcurrency is the number of batches of an import that run at once. One keeps the service busy while the other
+// begins or ends. More are not faster, and mix the order of the files more.
+const defaultConcurrency = 2
 
 // Options of Import. The zero Options work.
 type Options struct {
 	// Dialect is how the files are written. Default: it is detected.
 	Dialect Dialect
-	// Concurrency is the number of requests that run at once. Default 8.
+	// Concurrency is the number of batches that run at once. Default 2.
 	Concurrency int
 	// Progress is called after each invoice with the number done and the total. Both include rejected invoices. Calls
 	// do not overlap. Default: none.

@@ -1,6 +1,7 @@
 package retail_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -181,7 +182,7 @@ func TestImport_RejectsWhatTheServiceRefuses(t *testing.T) {
 	}
 	want := "invoice,row,code,reason\n" +
 		"2,3,invalid_order,\"/lines/0/sku has 65 characters, at most 64 are allowed (and 1 more)\"\n" +
-		"4,6,body_too_large,The request's body is larger than 1048576 bytes.\n"
+		"4,6,body_too_large,The line is longer than 1048576 bytes.\n"
 	if b.String() != want {
 		t.Fatalf("got\n%s\nwant\n%s", b.String(), want)
 	}
@@ -232,20 +233,21 @@ func TestImport_EndsWhenTheServiceCannotTakeOrders(t *testing.T) {
 }
 
 func TestImport_GoesOnAfterAnInternalErrorOfOneOrder(t *testing.T) {
-	service := apitest.New(t, clock.System{})
-	service.Wrap = func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch r.Header.Get("Idempotency-Key") {
-			case retail.KeyPrefix + "536365":
-				problem.Write(w, r, problem.Internal())
-			case retail.KeyPrefix + "536366":
-				problem.Write(w, r, problem.New(http.StatusBadRequest, "malformed_json", "no"))
-			default:
-				next.ServeHTTP(w, r)
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", client.NDJSON)
+		lines := bufio.NewScanner(r.Body)
+		for n := 1; lines.Scan(); n++ {
+			status, answer := http.StatusCreated, `"order":{}`
+			switch line := lines.Text(); {
+			case strings.Contains(line, retail.KeyPrefix+"536365"):
+				status, answer = http.StatusInternalServerError, `"problem":{"status":500,"code":"internal"}`
+			case strings.Contains(line, retail.KeyPrefix+"536366"):
+				status, answer = http.StatusBadRequest, `"problem":{"status":400,"code":"malformed_json"}`
 			}
-		})
-	}
-	service.Start()
+			fmt.Fprintf(w, `{"status":%d,"line":%d,%s}`+"\n", status, n, answer)
+		}
+	}))
+	defer service.Close()
 	summary, err := retail.Import(t.Context(), days("2010-12-01"), connect(t, service.URL, time.Minute),
 		retail.Options{})
 	if p, ok := errors.AsType[client.Problem](err); !ok || p.Status != 500 ||

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -36,12 +37,11 @@ func (im *importing) place(ctx context.Context, r *Reading) {
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(im.options.Concurrency)
-	for i := range r.Invoices {
+	for invoices := range slices.Chunk(r.Invoices, batchSize) {
 		if groupCtx.Err() != nil {
 			break
 		}
-		in := &r.Invoices[i]
-		group.Go(func() error { return im.invoice(groupCtx, in) })
+		group.Go(func() error { return im.batch(groupCtx, invoices) })
 	}
 	err := group.Wait()
 	if err == nil {
@@ -70,65 +70,76 @@ func (im *importing) withoutResult() (files []string) {
 	return files
 }
 
-// invoice places one order. An error ends the import.
-func (im *importing) invoice(ctx context.Context, in *Invoice) error {
-	placed, err := im.client.PlaceOrder(ctx, orders.PlaceOrderParams{IdempotencyKey: KeyPrefix + in.Number}, in.Draft)
-	if err == nil && placed.Value.ID == "" {
-		err = errors.New("the answer has no order: is it the order service's?")
+// batchSize is how many invoices one request places. It is far below what a request may have, so that requests under
+// way at once have neighbouring invoices.
+const batchSize = 500
+
+// batch places orders with one request. An error ends the import.
+func (im *importing) batch(ctx context.Context, invoices []Invoice) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	lines := make([]orders.BatchLine, len(invoices))
+	for i := range invoices {
+		lines[i] = orders.BatchLine{OrderDraft: invoices[i].Draft, IdempotencyKey: KeyPrefix + invoices[i].Number}
 	}
-	if err == nil {
+	first := invoices[0].Number
+	err := im.client.PlaceBatch(ctx, orders.PlaceBatchParams{}, lines, func(i int, a *orders.BatchAnswer) {
+		if err := im.answered(&invoices[i], a); err != nil {
+			end(err)
+		}
+	})
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if err != nil {
+		return fmt.Errorf("import invoice %s and those behind it: %w", first, err)
+	}
+	return nil
+}
+
+// answered notes what became of an invoice. An error ends the import.
+func (im *importing) answered(in *Invoice, a *orders.BatchAnswer) error {
+	p := a.Problem
+	if p != nil { // the line is one of the request, and says nothing to who reads the rejects
+		p.Detail = strings.TrimPrefix(p.Detail, fmt.Sprintf("Line %d: ", a.Line))
+	}
+	switch {
+	case p == nil:
 		im.finish(func(s *Summary) {
 			im.markUseful(in.files)
-			if placed.Replayed() {
+			if a.Replayed {
 				s.Replayed++
 			} else {
 				s.Placed++
 			}
 		})
 		return nil
-	}
-	err = fmt.Errorf("import invoice %s: %w", in.Number, err)
-	p, answered := errors.AsType[client.Problem](err)
-	switch {
-	case !answered:
-		return err
-	case client.HasCode(err, orders.ProblemCodeReferenceTaken, orders.ProblemCodeIdempotencyKeyReused):
-		im.reject(Reject{
-			Invoice: in.Number,
-			Row:     in.Row,
-			Code:    CodeChanged,
-			file:    in.files[0],
-			files:   in.files,
-			Reason: "an earlier import placed the invoice with other rows; GET /v1/orders?source=" + SourceName +
-				"&reference=" + url.QueryEscape(
-				in.Number,
-			) + " answers it",
-		})
+	case client.HasCode(*p, orders.ProblemCodeReferenceTaken, orders.ProblemCodeIdempotencyKeyReused):
+		im.reject(in.rejected(CodeChanged,
+			"an earlier import placed the invoice with other rows; GET /v1/orders?source="+
+				SourceName+"&reference="+url.QueryEscape(in.Number)+" answers it"))
 		return nil
 	case p.Status == http.StatusBadRequest,
 		p.Status == http.StatusRequestEntityTooLarge,
 		p.Status == http.StatusUnprocessableEntity:
-		im.reject(
-			Reject{
-				Invoice: in.Number,
-				Row:     in.Row,
-				Code:    p.Code,
-				Reason:  reason(p),
-				file:    in.files[0],
-				files:   in.files,
-			},
-		)
+		im.reject(in.rejected(p.Code, reason(*p)))
 		return nil
-	case p.Status == http.StatusInternalServerError:
-		im.finish(func(*Summary) {
-			if im.failed == nil {
-				im.failed = err
-			}
-		})
-		return nil
-	default:
+	}
+	err := fmt.Errorf("import invoice %s: %w", in.Number, *p)
+	if p.Status != http.StatusInternalServerError {
 		return err
 	}
+	im.finish(func(*Summary) {
+		if im.failed == nil {
+			im.failed = err
+		}
+	})
+	return nil
+}
+
+// rejected is the reject of a whole invoice.
+func (in *Invoice) rejected(code, reason string) Reject {
+	return Reject{Invoice: in.Number, Row: in.Row, Code: code, Reason: reason, file: in.files[0], files: in.files}
 }
 
 // reason returns what the service found, in one line.

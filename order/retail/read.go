@@ -1,7 +1,6 @@
 package retail
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -80,7 +79,7 @@ func readFile(data []byte, d Dialect, zone *time.Location, add func(number int, 
 		return Taken{}, err
 	}
 	var l layout
-	body, skipped := text, 1
+	body, skipped := string(text), 1
 	first, body := cutLine(body)
 	if separator := separatorLine(first); separator != 0 {
 		first, body = cutLine(body)
@@ -98,8 +97,8 @@ func readFile(data []byte, d Dialect, zone *time.Location, add func(number int, 
 	l.zone, l.dates.fixed = zone, d.Dates
 	l.replaced = encoding == littleEndianName || encoding == bigEndianName
 	for number, line := range rows(body, skipped) {
-		if fields, _ := splitRow(line, l.separator); len(fields) == columns {
-			l.dates.consider(number, fields[l.at[columnDate]])
+		if l.fields, _ = splitRow(l.fields, line, l.separator); len(l.fields) == columns {
+			l.dates.consider(number, l.fields[l.at[columnDate]])
 		}
 	}
 	if err := l.dates.check(); err != nil {
@@ -113,7 +112,7 @@ func readFile(data []byte, d Dialect, zone *time.Location, add func(number int, 
 }
 
 // rows iterates over the lines that are not empty. skipped is the number of lines before body.
-func rows(body []byte, skipped int) func(yield func(number int, line string) bool) {
+func rows(body string, skipped int) func(yield func(number int, line string) bool) {
 	return func(yield func(int, string) bool) {
 		for number := skipped + 1; len(body) > 0; number++ {
 			var line string
@@ -125,7 +124,7 @@ func rows(body []byte, skipped int) func(yield func(number int, line string) boo
 }
 
 // cutLine returns the first line without its line ending, and the rest.
-func cutLine(text []byte) (line string, rest []byte) {
-	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	return strings.TrimSuffix(string(first), "\r"), rest
+func cutLine(text string) (line, rest string) {
+	first, rest, _ := strings.Cut(text, "\n")
+	return strings.TrimSuffix(first, "\r"), rest
 }

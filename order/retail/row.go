@@ -34,12 +34,14 @@ type layout struct {
 	separator byte
 	dates     dating
 	zone      *time.Location
-	replaced  bool // characters that could not be decoded became U+FFFD
+	replaced  bool     // characters that could not be decoded became U+FFFD
+	fields    []string // of the last row
 }
 
 // row reads one line. With a fault, the row's invoice is set if it can be read.
 func (l *layout) row(text string) (r row, f *fault) {
-	fields, err := splitRow(text, l.separator)
+	fields, err := splitRow(l.fields, text, l.separator)
+	l.fields = fields
 	if len(fields) > l.at[columnInvoice] {
 		r.invoice = parseInvoice(strings.TrimSpace(fields[l.at[columnInvoice]]))
 	}
@@ -79,7 +81,7 @@ func (l *layout) row(text string) (r row, f *fault) {
 
 // time reads an InvoiceDate.
 func (l *layout) time(text string) (time.Time, *fault) {
-	m, ok := parseMoment(text)
+	m, ok := l.dates.moment(text)
 	if !ok {
 		return time.Time{}, malformed(
 			"InvoiceDate %s is not an existing date and time as in 2010-12-01 08:26:00",
@@ -102,12 +104,16 @@ func (l *layout) time(text string) (time.Time, *fault) {
 }
 
 // splitRow splits a line of CSV (RFC 4180) as far as it can be read. A field cannot contain a line break, because no
-// text of an order may. So a stray quote spoils one row and not the rest of the file.
-func splitRow(text string, separator byte) (fields []string, fault string) {
+// text of an order may. So a stray quote spoils one row and not the rest of the file. The fields replace those in into.
+func splitRow(into []string, text string, separator byte) (fields []string, fault string) {
+	fields = into[:0]
 	for {
-		if !strings.HasPrefix(text, `"`) {
-			field, rest, more := strings.Cut(text, string(rune(separator)))
-			if strings.Contains(field, `"`) {
+		if text == "" || text[0] != '"' {
+			field, rest, more := text, "", false
+			if end := strings.IndexByte(text, separator); end >= 0 {
+				field, rest, more = text[:end], text[end+1:], true
+			}
+			if strings.IndexByte(field, '"') >= 0 {
 				return fields, "a quote stands inside a field that is not quoted"
 			}
 			fields = append(fields, field)
@@ -221,11 +227,17 @@ func ungrouped(text, sign string) string {
 	return strings.Join(groups, "")
 }
 
-// nothing lists the words that programs write for an empty cell, in lower case.
+// nothing lists the words that programs write for an empty cell, in lower case. None has more than longestNothing
+// bytes.
 var nothing = []string{"nan", "null", "none", "na", "n/a", "<na>", "#n/a", `\n`}
+
+const longestNothing = 4
 
 // something returns text, or "" if it stands for an empty cell.
 func something(text string) string {
+	if len(text) > longestNothing {
+		return text
+	}
 	if slices.Contains(nothing, strings.ToLower(text)) {
 		return ""
 	}

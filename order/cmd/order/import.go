@@ -31,8 +31,8 @@ type importCmd struct {
 	// Order of day and month in dates that end with the year: auto, month-first or day-first. With auto, all rows of a
 	// file decide; if none can, 6/7/2011 is read month first, 6.7.2011 and 6-7-2011 day first.
 	Dates string `default:"auto"`
-	// Requests under way at once, 1 to 256.
-	Concurrency int `default:"8"`
+	// Batches of 500 invoices under way at once, 1 to 256.
+	Concurrency int `default:"2"`
 	// How long to repeat a request that the service does not answer, or answers with "later".
 	RetryFor time.Duration `default:"60s"`
 	output.Form
