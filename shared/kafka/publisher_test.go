@@ -91,3 +91,24 @@ func TestPublisher_CreatesAMissingTopicOnlyForANewLineage(t *testing.T) {
 	}
 	session.Close()
 }
+
+// TestSession_PausesAfterATransactionOnly asks when the next one should begin.
+func TestSession_PausesAfterATransactionOnly(t *testing.T) {
+	publisher := target(t, devbrokertest.Start(t, devbroker.Config{}).Addr()).Publisher
+	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "lineage", MayCreate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	paced, ok := session.(outbox.Paced)
+	if !ok || paced.NotBefore().After(time.Now()) {
+		t.Fatalf("the first transaction has to wait: %t", ok)
+	}
+	began := time.Now()
+	if _, err := session.Publish(t.Context(), nil, outbox.Watermark{Slot: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if next := paced.NotBefore(); !next.After(began) || next.After(time.Now().Add(5*time.Millisecond)) {
+		t.Errorf("the next one is to begin %v after the first began", next.Sub(began))
+	}
+}

@@ -37,6 +37,7 @@ type session struct {
 	watermark outbox.Watermark
 	known     bool
 
+	ended        time.Time     // of the last transaction; zero without transactions
 	disconnected atomic.Bool   // an error event has arrived since the transaction began
 	broke        chan struct{} // closed when the topic may have changed
 	breaking     sync.Once
@@ -142,6 +143,14 @@ func (s *session) LogID() string { return s.topic.id }
 // Disconnected implements outbox.Log.
 func (s *session) Disconnected() <-chan struct{} { return s.broke }
 
+// transactionPause is how long after a transaction the next one should begin. The broker first writes the markers of
+// the last one. A transaction that comes earlier is refused (CONCURRENT_TRANSACTIONS), and librdkafka waits 20 ms
+// before it tries again.
+const transactionPause = 2 * time.Millisecond
+
+// NotBefore implements outbox.Paced.
+func (s *session) NotBefore() time.Time { return s.ended.Add(transactionPause) }
+
 // Publish implements outbox.Session.
 func (s *session) Publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
 	error) {
@@ -194,6 +203,7 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 		return nil, &outbox.OutageError{Class: outbox.Unavailable,
 			Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
 	}
+	s.ended = time.Now()
 	return positions, nil
 }
 

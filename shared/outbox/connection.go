@@ -38,7 +38,7 @@ func (c *Connection) Ends() map[int32]StoredRecord {
 
 // Announce publishes only the watermark.
 func (c *Connection) Announce(ctx context.Context) error {
-	_, err := c.sender.transact(ctx, c.Session, nil, c.sender.outbox.position.Load())
+	_, err := c.sender.transact(ctx, c.Session, nil, c.sender.outbox.position.Load(), nil)
 	return err
 }
 
@@ -52,7 +52,7 @@ func (c *Connection) PublishAgain(ctx context.Context, slots []uint64) (n int, e
 		return 0, Fatal(err)
 	}
 	crashpoint.Here("outbox.before-republish")
-	positions, err := r.transact(ctx, c.Session, records, r.outbox.position.Load())
+	positions, err := r.transact(ctx, c.Session, records, r.outbox.position.Load(), nil)
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		if err := r.rejected(ctx, rows, rejected); err != nil {
 			return 0, err

@@ -53,6 +53,13 @@ type Session interface {
 	Close()
 }
 
+// Paced is what a Session also implements if a transaction that begins right after another is slower than one that
+// waits a little. What comes meanwhile is published with it.
+type Paced interface {
+	// NotBefore returns when the next transaction should begin. It may begin earlier.
+	NotBefore() time.Time
+}
+
 // Log is what a Session also implements if what was published can be read back. Package recovery uses it, on the
 // session's goroutine.
 type Log interface {

@@ -75,6 +75,7 @@ type Relay struct {
 	checked time.Time // when the publisher was last seen to have what was published
 	step    time.Time // when the present step began; an outage would begin then
 
+	ahead    *outgoing     // what follows the batch in flight, or nil
 	again    *republishing // what is published once more, or nil
 	againDue time.Time     // no transaction for it before
 }
@@ -91,7 +92,6 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 			retry: config.Retry},
 		recorder: newRecorder(o, logger), note: note, batchMessages: config.BatchMessages,
 		batchBytes: config.BatchBytes, publishTimeout: config.PublishTimeout, batchCap: config.BatchMessages,
-		last: map[int32]uint64{},
 	}}
 }
 
@@ -192,7 +192,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 	if err := r.agree(ctx, session); err != nil {
 		return false, err
 	}
-	r.recheck = true
+	r.recheck, r.ahead = true, nil
 	if r.outbox.link.Load().State != LinkDown {
 		r.up()
 	}
@@ -205,22 +205,26 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		if err := r.check(ctx, session); err != nil {
 			return progressed, err
 		}
-		if !r.linger(ctx) {
+		if !r.linger(ctx) || !r.pace(ctx, session) {
 			return progressed, nil
 		}
 		newest := r.outbox.queue.lastSlot()
-		rows, to, err := r.next(ctx)
+		out, err := r.next(ctx)
 		if err != nil {
 			return progressed, Fatal(err)
 		}
-		live := to != r.outbox.position.Load()
+		live := out.to != out.from
 		if live {
-			if err := r.publish(ctx, session, rows, to); err != nil {
+			var meanwhile func()
+			if out.to < newest && !r.lingers(out.to) {
+				meanwhile = func() { r.prepare(ctx, out) }
+			}
+			if err := r.publish(ctx, session, out, meanwhile); err != nil {
 				return progressed, err
 			}
 			progressed = true
 		}
-		if to < newest { // a backlog: what is published once more waits
+		if out.to < newest { // a backlog: what is published once more waits
 			continue
 		}
 		again, err := r.republish(ctx, session)
@@ -293,7 +297,7 @@ func (r *Relay) check(ctx context.Context, session Session) error {
 	if time.Since(r.announced) < watermarkEvery {
 		return nil
 	}
-	_, err := r.transact(ctx, session, nil, r.outbox.position.Load())
+	_, err := r.transact(ctx, session, nil, r.outbox.position.Load(), nil)
 	return err
 }
 
@@ -313,14 +317,15 @@ func (r *Relay) disconnected() error {
 // linger waits for more messages while fewer are in memory than one transaction takes. It returns false if ctx ended
 // meanwhile.
 func (r *Relay) linger(ctx context.Context) bool {
-	if r.config.Linger <= 0 || !r.filling() {
+	position := r.outbox.position.Load()
+	if !r.lingers(position) {
 		return true
 	}
 	r.watchdog.Rest()
 	defer r.watchdog.Step()
 	timer := time.NewTimer(r.config.Linger)
 	defer timer.Stop()
-	for r.filling() {
+	for r.lingers(position) {
 		select {
 		case <-r.outbox.queue.wake:
 		case <-timer.C:
@@ -332,29 +337,26 @@ func (r *Relay) linger(ctx context.Context) bool {
 	return true
 }
 
-// filling reports whether the next transaction has messages and room for more.
-func (r *Relay) filling() bool {
-	q := r.outbox.queue
-	rows, bytes := q.following(r.outbox.position.Load())
-	return rows > 0 && rows < min(r.batchCap, q.maxRows) && bytes < min(r.config.BatchBytes, q.maxBytes)
+// pace waits until the session takes another transaction, if there are messages for one. It returns false if ctx ended
+// meanwhile.
+func (r *Relay) pace(ctx context.Context, session Session) bool {
+	paced, ok := session.(Paced)
+	if !ok || r.outbox.queue.lastSlot() == r.outbox.position.Load() {
+		return true
+	}
+	sleep(ctx, time.Until(paced.NotBefore()))
+	return ctx.Err() == nil
 }
 
-// next returns the messages after the position, from memory or else from the database, without those that must wait. to
-// is the slot up to which it looked.
-func (r *Relay) next(ctx context.Context) (rows []row, to uint64, err error) {
-	position := r.outbox.position.Load()
-	rows, first := r.outbox.queue.take(position, r.batchCap, r.config.BatchBytes)
-	if len(rows) > 0 {
-		to = rows[len(rows)-1].slot
-	} else if position < r.outbox.queue.lastSlot() {
-		if rows, to, err = r.outbox.read(ctx, position, first, r.batchCap, r.config.BatchBytes); err != nil {
-			return nil, 0, err
-		}
-	} else {
-		return nil, position, nil
+// lingers reports whether the transaction after position waits for more messages: it has some, and room for more. Those
+// that were prepared are not in the queue any more, and do not wait.
+func (r *Relay) lingers(position uint64) bool {
+	if r.config.Linger <= 0 {
+		return false
 	}
-	rows, err = r.hold(ctx, rows)
-	return rows, to, err
+	q := r.outbox.queue
+	rows, bytes := q.following(position)
+	return rows > 0 && rows < min(r.batchCap, q.maxRows) && bytes < min(r.config.BatchBytes, q.maxBytes)
 }
 
 // await waits for a commit, a due message, a republication, the time of the next check, a disconnection, or the end.

@@ -93,7 +93,7 @@ func (r *Relay) republish(ctx context.Context, session Session) (sent bool, err 
 		return false, Fatal(err)
 	}
 	if len(records) > 0 {
-		_, err = r.transact(ctx, session, records, r.outbox.position.Load())
+		_, err = r.transact(ctx, session, records, r.outbox.position.Load(), nil)
 		if rejected, ok := errors.AsType[*RejectedError](err); ok {
 			r.up()
 			return true, job.rejected(rows, rejected)

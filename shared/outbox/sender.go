@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,9 +24,8 @@ type sender struct {
 	batchBytes     int
 	publishTimeout time.Duration
 
-	previous  uint64           // newest published slot
-	last      map[int32]uint64 // partition -> newest slot in the batch under construction
-	batchCap  int              // messages in the next batch; halved to find one that is refused
+	previous  uint64 // newest published slot
+	batchCap  int    // messages in the next batch; halved to find one that is refused
 	tails     tails
 	announced time.Time // when the watermark was last set
 }
@@ -49,27 +49,17 @@ func (r *sender) rejected(ctx context.Context, rows []row, cause *RejectedError)
 	return errRejected
 }
 
-// publish sends rows and moves the position to slot to.
-func (r *sender) publish(ctx context.Context, session Session, rows []row, to uint64) error {
+// publish sends a batch and moves the position behind it. It calls meanwhile, if that is not nil, while the publisher
+// is at work.
+func (r *sender) publish(ctx context.Context, session Session, out *outgoing, meanwhile func()) error {
+	rows, to := out.rows, out.to
 	if len(rows) == 0 {
 		r.setPosition(to) // only skipped slots: the next transaction carries the watermark past them
 		return nil
 	}
-	records := make([]Record, len(rows))
-	previous, lineage := r.previous, r.outbox.Lineage()
-	clear(r.last)
-	for i := range rows {
-		slot, partition := rows[i].slot, r.outbox.partition(rows[i].slot, rows[i].message.Key)
-		inPartition, ok := r.last[partition]
-		if !ok {
-			inPartition = r.tails[partition].last
-		}
-		records[i] = rows[i].record(r.outbox.config.Source, lineage, partition, previous, inPartition)
-		previous, r.last[partition] = slot, slot
-	}
 	started := time.Now()
 	crashpoint.Here("outbox.before-publish")
-	positions, err := r.transact(ctx, session, records, to)
+	positions, err := r.transact(ctx, session, out.records, to, meanwhile)
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		r.up()
 		return r.rejected(ctx, rows, rejected)
@@ -80,9 +70,9 @@ func (r *sender) publish(ctx context.Context, session Session, rows []row, to ui
 	r.up()
 	crashpoint.Here("outbox.after-publish")
 	now := r.outbox.config.Clock.Now()
-	r.previous = previous
+	r.previous = out.previous
 	r.batchCap = min(r.batchCap*2, r.batchMessages)
-	stored := storedRecords(records, positions)
+	stored := storedRecords(out.records, positions)
 	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPositionMap(stored),
 		tails: r.tails.published(stored)})
 	r.setPosition(to)
@@ -95,8 +85,10 @@ func (r *sender) publish(ctx context.Context, session Session, rows []row, to ui
 // short is unknown. The next start reads it back (rule P6).
 const stopGrace = 2 * time.Second
 
-// transact publishes records and the watermark in one transaction. A stop gives it stopGrace to end.
-func (r *sender) transact(ctx context.Context, session Session, records []Record, slot uint64) ([]Position, error) {
+// transact publishes records and the watermark in one transaction. A stop gives it stopGrace to end. It calls
+// meanwhile, if that is not nil, while the publisher is at work.
+func (r *sender) transact(ctx context.Context, session Session, records []Record, slot uint64, meanwhile func()) (
+	[]Position, error) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.publishTimeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
@@ -104,10 +96,36 @@ func (r *sender) transact(ctx context.Context, session Session, records []Record
 		cancel()
 	})()
 	began := time.Now()
-	positions, err := session.Publish(grace, records, Watermark{Slot: slot, Note: r.note()})
+	watermark := Watermark{Slot: slot, Note: r.note()}
+	positions, err := besides(meanwhile, func() ([]Position, error) {
+		return session.Publish(grace, records, watermark)
+	})
 	r.metrics.ended(err)
 	if err == nil {
 		r.announced = began
+	}
+	return positions, err
+}
+
+// besides calls publish, and meanwhile on the caller's goroutine if that is not nil. A panic of publish is one of the
+// caller.
+func besides(meanwhile func(), publish func() ([]Position, error)) (positions []Position, err error) {
+	if meanwhile == nil {
+		return publish()
+	}
+	func() {
+		var publishing sync.WaitGroup
+		defer publishing.Wait() // after a panic of meanwhile too
+		publishing.Go(func() {
+			err = lifecycle.Guard(context.Background(), func(context.Context) (err error) {
+				positions, err = publish()
+				return err
+			})
+		})
+		meanwhile()
+	}()
+	if p, ok := errors.AsType[*lifecycle.PanicError](err); ok {
+		panic(p)
 	}
 	return positions, err
 }
