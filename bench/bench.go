@@ -26,8 +26,16 @@ type row struct {
 func rows() []row {
 	return []row{
 		{name: "store", title: "orders stored, beside peers that store the same records", run: measureStores},
+		{name: "full-file", title: "orders stored in a file that has many already", run: measureFull},
+		{name: "ready", title: "an order service started with a file that has many orders", run: measureReady},
 		{name: "size", title: "bytes in the file an order", run: measureSize},
 		{name: "http", title: "orders placed over HTTP, beside a service that stores nothing", run: measureHTTP},
+		{name: "drain", title: "messages that waited published to Kafka", run: measureDrain},
+		{name: "lone", title: "a lone order, from its commit until a reader of Kafka has it", run: measureLone},
+		{name: "counted", title: "an order, from its 201 until it is counted", run: measureCounted},
+		{name: "ingest", title: "events counted from Kafka", run: measureIngest},
+		{name: "range", title: "ranges of 400 days answered", run: measureRange},
+		{name: "import", title: "invoices imported, beside single requests", run: measureImport},
 	}
 }
 
@@ -39,6 +47,9 @@ type bench struct {
 
 	built map[string]string
 	kafka *kafka.Kafka
+	// The file with many orders, once a row has made it, and the numbers that orders have there.
+	filled      string
+	fillNumbers *stores.Numbers
 }
 
 // root is the directory of the product's module. The module of the benchmarks stands in it.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
 
 	"ordertally/bench/sample"
@@ -17,16 +19,21 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// Ordertally is the product's store, on a file of its own, without a relay.
+// Ordertally is the product's store, on a file of its own, with all that runs beside it but the relay.
 type Ordertally struct {
 	Path string
 
 	db    *boltdb.DB
 	store order.Store
+	close func() error
 }
 
-// File is the name of an order file in a directory.
-const File = "order.db"
+const (
+	// File is the name of an order file in a directory.
+	File = "order.db"
+	// keyRetention is how long idempotency keys are known, by default.
+	keyRetention = 720 * time.Hour
+)
 
 // OpenOrdertally opens or makes the file in dir.
 func OpenOrdertally(ctx context.Context, dir string) (*Ordertally, error) {
@@ -35,6 +42,20 @@ func OpenOrdertally(ctx context.Context, dir string) (*Ordertally, error) {
 	if err != nil {
 		return nil, err
 	}
+	return over(ctx, path, db, db.Close)
+}
+
+// BuildOrdertally makes the file in dir without waiting for the disk. It has its name when it is closed.
+func BuildOrdertally(ctx context.Context, dir string) (*Ordertally, error) {
+	path := filepath.Join(dir, File)
+	building, err := boltdb.Build(path, boltdb.Options{Format: orderstore.Format})
+	if err != nil {
+		return nil, err
+	}
+	return over(ctx, path, building.DB, building.Finish)
+}
+
+func over(ctx context.Context, path string, db *boltdb.DB, end func() error) (*Ordertally, error) {
 	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -43,7 +64,14 @@ func OpenOrdertally(ctx context.Context, dir string) (*Ordertally, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Ordertally{Path: path, db: db, store: store}, nil
+	store.KeepKeys(keyRetention)
+	maintaining, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- store.Maintain(maintaining, zerolog.Nop()) }()
+	return &Ordertally{Path: path, db: db, store: store, close: func() error {
+		stop()
+		return errors.Join(<-ended, end())
+	}}, nil
 }
 
 // Place implements Store.
@@ -69,4 +97,4 @@ func (o *Ordertally) Count() (n int64, err error) {
 }
 
 // Close implements Store.
-func (o *Ordertally) Close() error { return o.db.Close() }
+func (o *Ordertally) Close() error { return o.close() }

@@ -14,6 +14,9 @@ type Numbers struct{ last atomic.Int64 }
 // Next returns the next number.
 func (n *Numbers) Next() int64 { return n.last.Add(1) }
 
+// Skip leaves out so many numbers.
+func (n *Numbers) Skip(many int64) { n.last.Add(many) }
+
 // Wrote is what writers did.
 type Wrote struct {
 	Took      time.Duration
