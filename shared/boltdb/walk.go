@@ -53,10 +53,11 @@ func (w *walk) run(root uint64, after [][]byte) error {
 
 // level is one call of a walk down a tree.
 type level struct {
-	path      [][]byte // of buckets
-	low, high []byte   // the keys below are in [low, high); nil means no bound
-	depth     int
-	leaves    *int // depth of the leaves; 0 until the first one
+	path   [][]byte // of buckets
+	first  []byte   // the first key below, as the branch above has it; nil in a root
+	high   []byte   // the keys below are lower; nil means no bound
+	depth  int
+	leaves *int // depth of the leaves; 0 until the first one
 }
 
 func (w *walk) tree(path [][]byte, root uint64, after [][]byte) error {
@@ -80,7 +81,7 @@ func (w *walk) page(id uint64, l level, after [][]byte) error {
 		return w.records(&n, l.path, after)
 	}
 	for i := range n.elements {
-		below := level{path: l.path, low: n.elements[i].key, high: l.high, depth: l.depth + 1, leaves: l.leaves}
+		below := level{path: l.path, first: n.elements[i].key, high: l.high, depth: l.depth + 1, leaves: l.leaves}
 		if i+1 < len(n.elements) {
 			below.high = n.elements[i+1].key
 		}
@@ -94,6 +95,10 @@ func (w *walk) page(id uint64, l level, after [][]byte) error {
 	return nil
 }
 
+// wrongFirst is harmless until the page is written: bbolt looks for the branch's entry of a page by the page's first
+// key. It then leaves the old entry in the branch, whose page is free.
+const wrongFirst = "it does not begin with the key that leads to it"
+
 // accepts tells what is wrong with n at that level.
 func (l *level) accepts(n *node) error {
 	switch {
@@ -105,8 +110,9 @@ func (l *level) accepts(n *node) error {
 		return pageError(n.id, "it is empty")
 	case len(n.elements) == 0:
 		return nil
-	case l.low != nil && bytes.Compare(n.elements[0].key, l.low) < 0,
-		l.high != nil && bytes.Compare(n.elements[len(n.elements)-1].key, l.high) >= 0:
+	case l.first != nil && !bytes.Equal(n.elements[0].key, l.first):
+		return pageError(n.id, "%s", wrongFirst)
+	case l.high != nil && bytes.Compare(n.elements[len(n.elements)-1].key, l.high) >= 0:
 		return pageError(n.id, "its keys belong elsewhere")
 	}
 	if n.leaf {
@@ -197,26 +203,33 @@ const smallTree = 64
 
 // tree checks the branches of a tree, level by level. All leaves have the same distance from the root.
 func (s *skeletonWalk) tree(root uint64) error {
-	level := []uint64{root}
+	type step struct {
+		id    uint64
+		first []byte // as in level
+	}
+	level := []step{{id: root}}
 	for depth := 0; ; depth++ {
 		if depth > maxDepth {
 			return pageError(root, "its tree has more than %d levels", maxDepth)
 		}
-		first, err := s.pages.node(level[0])
+		first, err := s.pages.node(level[0].id)
 		if err != nil {
 			return err
 		}
 		if first.leaf {
 			break
 		}
-		var below []uint64
-		for _, id := range level {
+		var below []step
+		for _, at := range level {
+			id := at.id
 			n, err := s.pages.node(id)
 			switch {
 			case err != nil:
 				return err
 			case n.leaf || len(n.elements) == 0:
 				return pageError(id, "it is not the branch that it must be")
+			case at.first != nil && !bytes.Equal(n.elements[0].key, at.first):
+				return pageError(id, "%s", wrongFirst)
 			}
 			if err := s.claim(id, n.pages); err != nil {
 				return err
@@ -226,26 +239,29 @@ func (s *skeletonWalk) tree(root uint64) error {
 				if child < firstPage || child >= s.pages.high {
 					return pageError(id, "it leads to page %d: there are %d", child, s.pages.high)
 				}
-				below = append(below, child)
+				below = append(below, step{child, n.elements[i].key})
 			}
 		}
 		level = below
 	}
 	if len(level) > smallTree {
-		for _, id := range level {
-			if err := s.claim(id, 1); err != nil { // even if it turns out to be a branch
+		for _, at := range level {
+			if err := s.claim(at.id, 1); err != nil { // even if it turns out to be a branch
 				return err
 			}
 		}
 		return nil
 	}
-	for _, id := range level {
-		n, err := s.pages.node(id)
-		if err == nil && !n.leaf {
-			err = pageError(id, "a branch stands for a leaf")
-		}
-		if err == nil {
-			err = s.claim(id, n.pages)
+	for _, at := range level {
+		n, err := s.pages.node(at.id)
+		switch {
+		case err != nil:
+		case !n.leaf:
+			err = pageError(at.id, "a branch stands for a leaf")
+		case at.first != nil && (len(n.elements) == 0 || !bytes.Equal(n.elements[0].key, at.first)):
+			err = pageError(at.id, "%s", wrongFirst)
+		default:
+			err = s.claim(at.id, n.pages)
 		}
 		if err == nil {
 			err = s.buckets(&n)

@@ -99,7 +99,7 @@ func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 	)
 }
 
-// soundForBbolt returns what bbolt's own check finds wrong with the pages.
+// soundForBbolt returns what bbolt's own check finds wrong with the pages, after the service has written to the file.
 func soundForBbolt(path string) error {
 	db, err := bbolt.Open(path, 0, &bbolt.Options{ReadOnly: true})
 	if err != nil {
