@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/settings"
 	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 func ok(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
@@ -114,6 +116,33 @@ func TestLimiter_LimitsACaller(t *testing.T) {
 		if got := ask(h, fmt.Sprintf("192.0.2.%d:1", i), tc.credential).StatusCode; got != tc.want {
 			t.Errorf("request %d: %d, want %d", i, got, tc.want)
 		}
+	}
+}
+
+func TestLimiter_AgainCountsAsARequest(t *testing.T) {
+	keys := authtest.Keys(t)
+	key := authtest.Key(t, keys, auth.OrdersRead)
+	reg := prometheus.NewRegistry()
+	limiter := ratelimit.New(ratelimit.Config{PerCaller: 0.01, PerAddress: 1, Burst: 300 * time.Second}, reg)
+	var refused []string
+	routes := []web.Route{{Method: http.MethodGet, Path: "/", Scope: auth.OrdersRead,
+		Handler: func(_ http.ResponseWriter, r *http.Request) {
+			for range 4 {
+				var p problem.Problem
+				if err := limiter.Again(r); errors.As(err, &p) {
+					refused = append(refused, fmt.Sprint(p.Status, p.Code, p.RetryAfter > time.Minute))
+				}
+			}
+		}}}
+	h := limiter.ByAddress(web.NewRouter((&auth.Guard{Keys: keys}).Protect(limiter.ByCaller(routes))))
+	if answer := ask(h, "192.0.2.1:1", key); answer.StatusCode != http.StatusOK {
+		t.Fatal(answer.Status)
+	}
+	if want := "[429rate_limitedtrue 429rate_limitedtrue]"; fmt.Sprint(refused) != want { // of 1 and 4, 3 are allowed
+		t.Errorf("refused %v, want %s", refused, want)
+	}
+	if answer := ask(h, "192.0.2.1:1", key); answer.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("another request: %s", answer.Status)
 	}
 }
 
