@@ -48,6 +48,14 @@ func (c *Changed) Merge(other *Changed) {
 	}
 }
 
+// By notes a contribution of a partition, with the offset after it.
+func (c *Changed) By(at time.Time, partition int32, next int64) {
+	if at.After(c.At) {
+		c.At = at
+	}
+	c.note(partition, next)
+}
+
 func (c *Changed) note(partition int32, next int64) {
 	if c.Next == nil {
 		c.Next = make(map[int32]int64)

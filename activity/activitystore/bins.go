@@ -36,10 +36,17 @@ type bins struct {
 	def    *activity.Definition
 	now    time.Time
 	totals map[binKey]*activity.Totals
+	// last is the bin of the last event, and current its totals.
+	last    binKey
+	current *activity.Totals
 }
 
 func (b *bins) add(m *activity.Message) error {
 	key := binKey{activity.QuarterOf(m.Event.At), m.Partition}
+	if key == b.last && b.current != nil { // most events follow one of their bin
+		b.count(m, b.current)
+		return nil
+	}
 	totals, known := b.totals[key]
 	if !known {
 		totals = new(activity.Totals)
@@ -52,9 +59,14 @@ func (b *bins) add(m *activity.Message) error {
 		totals.Begin(b.def)
 		b.totals[key] = totals
 	}
-	totals.Add(b.def, &m.Event)
-	totals.Changed.Merge(&activity.Changed{At: b.now, Next: map[int32]int64{m.Partition: m.Offset + 1}})
+	b.last, b.current = key, totals
+	b.count(m, totals)
 	return nil
+}
+
+func (b *bins) count(m *activity.Message, totals *activity.Totals) {
+	totals.Add(b.def, &m.Event)
+	totals.Changed.By(b.now, m.Partition, m.Offset+1)
 }
 
 // parseBinKey reads what binKey.bytes returned.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"io"
 
 	"ordertally/activity"
 	"ordertally/activity/measure"
@@ -24,6 +23,7 @@ type decoder struct {
 	envelopes               cloudevent.Parser
 	words                   map[string]string // short texts that come again, so that each is allocated once
 	found                   found
+	said                    []byte // what content digests
 }
 
 type measureFields struct{ values, by int }
@@ -141,17 +141,24 @@ func (d *decoder) cover(b *activity.Batch, r *kafka.Record, skipped bool) {
 	b.Covers = append(b.Covers, c)
 }
 
+// maxSaid is how much memory for messages is used again.
+const maxSaid = 64 << 10
+
 // content is a digest of what a message says: its type, its time and its value. It leaves out what may differ when the
 // message is sent again.
 func (d *decoder) content(r *kafka.Record) (digest [8]byte) {
-	h := sha256.New()
-	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header),
-		header(r, cloudevent.HeaderTime)} {
-		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // headers are far smaller
-		_, _ = io.WriteString(h, part)
+	said := d.said[:0]
+	for _, name := range [...]string{d.def.TypeAt.Header, d.def.At.Header, cloudevent.HeaderTime} {
+		part := header(r, name)
+		said = binary.BigEndian.AppendUint32(said, uint32(len(part))) //nolint:gosec // headers are far smaller
+		said = append(said, part...)
 	}
-	_, _ = h.Write(r.Value)
-	copy(digest[:], h.Sum(nil))
+	d.said = append(said, r.Value...)
+	sum := sha256.Sum256(d.said)
+	if cap(d.said) > maxSaid {
+		d.said = nil
+	}
+	copy(digest[:], sum[:])
 	return digest
 }
 
@@ -232,7 +239,7 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 			return p
 		}
 	}
-	if schema := header(r, cloudevent.HeaderDataSchema); d.def.Schema != "" && schema != d.def.Schema {
+	if schema := header(r, cloudevent.HeaderDataSchema); d.def.Schema != "" && string(schema) != d.def.Schema {
 		return poison(activity.ReasonUnknownVersion, "The schema is %.200q, and this program understands %s.", schema,
 			d.def.Schema)
 	}
@@ -244,7 +251,7 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 		if err != nil {
 			return poison(activity.ReasonMalformed, "%s", err)
 		}
-		if p := d.checkType(string(text)); p != nil {
+		if p := d.checkType(text); p != nil {
 			return p
 		}
 	}
@@ -255,7 +262,7 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 		if p != nil {
 			return p
 		}
-		if m.ID = id; id == "" || len(id) > cloudevent.MaxIDLen {
+		if m.ID = string(id); m.ID == "" || len(id) > cloudevent.MaxIDLen {
 			return poison(activity.ReasonEnvelope, "The id at %s has %d bytes; it must have 1 to %d.", d.def.ID,
 				len(id), cloudevent.MaxIDLen)
 		}
@@ -270,31 +277,31 @@ func (d *decoder) other(r *kafka.Record) bool {
 
 // unknown reports whether the message is of a type that nobody counts, from a program that may send new ones.
 func (d *decoder) unknown(r *kafka.Record) bool {
-	if d.def.Source == "" || d.typeAt >= 0 || header(r, cloudevent.HeaderSource) != d.def.Source {
+	if d.def.Source == "" || d.typeAt >= 0 || string(header(r, cloudevent.HeaderSource)) != d.def.Source {
 		return false
 	}
 	found := header(r, d.def.TypeAt.Header)
-	return found != "" && found != d.def.Type
+	return len(found) > 0 && string(found) != d.def.Type
 }
 
-func (d *decoder) passesOver(found string) bool {
-	if found == d.def.Type {
+func (d *decoder) passesOver(found []byte) bool {
+	if string(found) == d.def.Type {
 		return false
 	}
 	if d.def.OthersPark {
 		return true
 	}
 	for _, other := range d.def.Others {
-		if other == found {
+		if other == string(found) {
 			return true
 		}
 	}
 	return false
 }
 
-func (d *decoder) checkType(found string) *activity.Poison {
+func (d *decoder) checkType(found []byte) *activity.Poison {
 	switch {
-	case d.def.Type == "" || found == d.def.Type:
+	case d.def.Type == "" || string(found) == d.def.Type:
 		return nil
 	case len(d.def.Others) > 0 && d.passesOver(found):
 		return othersMessage
@@ -303,26 +310,26 @@ func (d *decoder) checkType(found string) *activity.Poison {
 		d.def.Type)
 }
 
-// fact returns the text that a path leads to, or "".
-func (d *decoder) fact(r *kafka.Record, path activity.FactPath, field int) (string, *activity.Poison) {
+// fact returns the text that a path leads to, or nothing. It is valid until the next record.
+func (d *decoder) fact(r *kafka.Record, path activity.FactPath, field int) ([]byte, *activity.Poison) {
 	if field < 0 {
 		return header(r, path.Header), nil
 	}
 	text, err := d.fields[field].one()
 	if err != nil {
-		return "", poison(activity.ReasonMalformed, "%s", err)
+		return nil, poison(activity.ReasonMalformed, "%s", err)
 	}
-	return string(text), nil
+	return text, nil
 }
 
-// header returns the first header of that name, or "".
-func header(r *kafka.Record, name string) string {
+// header returns the first header of that name, or nothing.
+func header(r *kafka.Record, name string) []byte {
 	for i := range r.Headers {
 		if name != "" && r.Headers[i].Key == name {
-			return string(r.Headers[i].Value)
+			return r.Headers[i].Value
 		}
 	}
-	return ""
+	return nil
 }
 
 func poison(reason activity.Reason, format string, args ...any) *activity.Poison {

@@ -32,9 +32,9 @@ func (d *decoder) moment(r *kafka.Record) (time.Time, *activity.Poison) {
 	var at time.Time
 	var err error
 	if form.Unit != 0 {
-		at, err = sinceEpoch(text, form.Unit)
+		at, err = sinceEpoch(string(text), form.Unit)
 	} else {
-		at, err = asWritten(text, form.Zone)
+		at, err = asWritten(string(text), form.Zone)
 	}
 	switch {
 	case errors.Is(err, errFar):

@@ -40,7 +40,7 @@ func (d *decoder) event(r *kafka.Record, e *activity.Event) *activity.Poison {
 		if p != nil {
 			return p
 		}
-		if subject != "" {
+		if len(subject) > 0 {
 			e.Digest = setdigest.Of(subject)
 		}
 	}

@@ -20,12 +20,24 @@ type NamedSum struct {
 
 // Add counts one event, whose values are those of the measures.
 func (t *Tally) Add(measures []Measure, values []Value) {
-	t.Count++
+	if t.Count++; t.Sums == nil {
+		t.Sums = make([]NamedSum, 0, sums(measures))
+	}
 	for i := range measures {
 		if measures[i].Kind.Sums {
 			t.add(&NamedSum{measures[i].Name, values[i].Group, SumOf(values[i].Amount)})
 		}
 	}
+}
+
+// sums returns how many of the measures are sums.
+func sums(measures []Measure) (n int) {
+	for i := range measures {
+		if measures[i].Kind.Sums {
+			n++
+		}
+	}
+	return n
 }
 
 // Merge adds what other counted.

@@ -14,14 +14,17 @@ const (
 
 // packID returns the key that an id is stored under. UUIDs in their canonical text take 17 bytes instead of 36; they
 // sort as their text does, so those of version 7 by time. No two ids have the same key.
-func packID(id string) []byte {
-	if key, ok := packUUID(id); ok {
-		return key
+func packID(id string) []byte { return appendID(nil, id) }
+
+// appendID appends what packID returns.
+func appendID(key []byte, id string) []byte {
+	if packed, ok := appendUUID(key, id); ok {
+		return packed
 	}
-	return append([]byte{tagText}, id...)
+	return append(append(key, tagText), id...)
 }
 
-func packUUID(id string) ([]byte, bool) {
+func appendUUID(key []byte, id string) ([]byte, bool) {
 	if len(id) != uuidTextLen || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
 		return nil, false
 	}
@@ -36,8 +39,7 @@ func packUUID(id string) ([]byte, bool) {
 			return nil, false
 		}
 	}
-	key := make([]byte, 1+uuidSize)
-	key[0] = tagUUID
-	_, err := hex.Decode(key[1:], compact)
-	return key, err == nil
+	var packed [uuidSize]byte
+	_, err := hex.Decode(packed[:], compact)
+	return append(append(key, tagUUID), packed[:]...), err == nil
 }

@@ -48,6 +48,7 @@ const maxName = 255
 type Inbox struct {
 	keys  keys
 	slots slots
+	key   []byte // of the message that is decided
 }
 
 var (
@@ -108,7 +109,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	if err := m.check(); err != nil {
 		return Refuse, err
 	}
-	key := packID(m.ID)
+	b.key = appendID(b.key[:0], m.ID)
+	key := b.key
 	known, found, err := b.keys.find(key)
 	if err != nil {
 		return Refuse, fmt.Errorf("look up a processed key: %w", err)
@@ -134,13 +136,13 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 		b.keys.renew(key, known)
 		return Refuse, b.cover(&m)
 	case !old || m.Lineage != "" && !covered:
-		b.keys.remember(key, entry{first: b.keys.now, contents: []Content{m.Content}})
+		b.keys.remember(key, entry{first: b.keys.now, contents: b.keys.one(m.Content)})
 		if covered {
 			return DoCovered, b.cover(&m)
 		}
 		return Do, b.cover(&m)
 	case covered && m.Republished:
-		b.keys.remember(key, entry{contents: []Content{m.Content}})
+		b.keys.remember(key, entry{contents: b.keys.one(m.Content)})
 		return Refuse, b.cover(&m)
 	}
 	return Late, b.coverOwn(&m)
@@ -152,7 +154,8 @@ func (b *Inbox) Accept(m Message) (bool, error) {
 	if err := m.check(); err != nil {
 		return false, err
 	}
-	key := packID(m.ID)
+	b.key = appendID(b.key[:0], m.ID)
+	key := b.key
 	known, found, err := b.keys.find(key)
 	if err != nil {
 		return false, fmt.Errorf("look up a processed key: %w", err)

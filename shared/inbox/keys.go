@@ -21,6 +21,9 @@ type keys struct {
 	pending map[string]entry
 	sizes   *bbolt.Bucket // day -> number of its keys, and the newest day that was dropped
 	dropped string        // the newest day that was dropped, or ""
+	// oldUntil is the time before which a message may have been seen and forgotten; zero if no day was dropped.
+	oldUntil time.Time
+	room     []Content // for contents
 }
 
 // stamp is when a message was first seen, in microseconds since 1970. It is 0 if that is not known.
@@ -98,6 +101,9 @@ func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys
 			return keys{}, fmt.Errorf("read which inbox days were dropped: %w", err)
 		}
 		k.dropped = string(day)
+		if day, err := time.Parse(time.DateOnly, k.dropped); err == nil {
+			k.oldUntil = day.AddDate(0, 0, 2)
+		}
 	}
 	today := now.UTC().Format(time.DateOnly)
 	if newest, _ := root.Cursor().Last(); string(newest) < today {
@@ -134,6 +140,17 @@ func (k *keys) find(key []byte) (e entry, known bool, err error) {
 	return entry{}, false, nil
 }
 
+// one returns a list with one content. It makes room for many at once.
+func (k *keys) one(c Content) []Content {
+	const many = 512
+	if len(k.room) == 0 {
+		k.room = make([]Content, many)
+	}
+	list := k.room[:1:1]
+	k.room, list[0] = k.room[1:], c
+	return list
+}
+
 // remember stores what is known about an id, for a retention that begins now.
 func (k *keys) remember(key []byte, e entry) { k.pending[string(key)] = e }
 
@@ -151,8 +168,7 @@ func (k *keys) old(written time.Time) bool {
 	if written.After(k.now.time().Add(maxAhead)) {
 		return true
 	}
-	day, err := time.Parse(time.DateOnly, k.dropped)
-	return err == nil && written.Before(day.AddDate(0, 0, 2))
+	return written.Before(k.oldUntil)
 }
 
 func (d *day) find(key []byte) (e entry, known bool, err error) {
@@ -170,8 +186,11 @@ func (d *day) find(key []byte) (e entry, known bool, err error) {
 
 func (k *keys) flush() error {
 	newest, added := &k.days[len(k.days)-1], 0
-	for _, text := range slices.Sorted(maps.Keys(k.pending)) {
-		key := []byte(text)
+	texts := slices.AppendSeq(make([]string, 0, len(k.pending)), maps.Keys(k.pending))
+	slices.Sort(texts)
+	var key []byte // bbolt copies it
+	for _, text := range texts {
+		key = append(key[:0], text...)
 		known := k.pending[text]
 		if known.day != newest.name {
 			added++

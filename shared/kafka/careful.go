@@ -129,7 +129,7 @@ func (c *Careful) batch(ctx context.Context, from int64) (records []Record, err 
 			if event.TopicPartition.Error != nil {
 				return nil, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
 			}
-			record := recordOf(event)
+			record := new(headerRoom).recordOf(event)
 			if record.Offset < from {
 				continue
 			}

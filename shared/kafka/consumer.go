@@ -87,6 +87,7 @@ type Consumer struct {
 	fault    chan error         // what ended the watch of the last Assign early
 	readings map[int32]*reading // an added partition has none until its first record
 	moved    []Reposition       // not returned yet
+	headers  headerRoom
 
 	mu       sync.Mutex
 	reads    bool // the partitions in position are assigned
@@ -246,7 +247,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 				return Fetched{}, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
 			}
 			c.down = false
-			record := recordOf(event)
+			record := c.headers.recordOf(event)
 			if c.reading(record.Partition).awaiting {
 				if err := c.checkCheckpoint(&record); err != nil {
 					return Fetched{}, err
@@ -367,7 +368,22 @@ func (c *Consumer) settle() {
 	c.pass()
 }
 
-func recordOf(m *confluent.Message) Record {
+// headerRoom is memory for the headers of many records, so that one allocation serves them.
+type headerRoom []cloudevent.Header
+
+func (room *headerRoom) take(n int) []cloudevent.Header {
+	const many = 1024
+	if *room == nil { // it may be for one record only
+		*room = make([]cloudevent.Header, n)
+	} else if len(*room) < n {
+		*room = make([]cloudevent.Header, max(n, many))
+	}
+	taken := (*room)[:n:n]
+	*room = (*room)[n:]
+	return taken
+}
+
+func (room *headerRoom) recordOf(m *confluent.Message) Record {
 	r := Record{
 		Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset), LeaderEpoch: -1,
 		Timestamp: m.Timestamp, Key: m.Key, Value: m.Value,
@@ -376,7 +392,7 @@ func recordOf(m *confluent.Message) Record {
 		r.LeaderEpoch = *m.TopicPartition.LeaderEpoch
 	}
 	if len(m.Headers) > 0 {
-		r.Headers = make([]cloudevent.Header, len(m.Headers))
+		r.Headers = room.take(len(m.Headers))
 		for i, h := range m.Headers {
 			r.Headers[i] = cloudevent.Header(h)
 		}

@@ -129,7 +129,7 @@ func (r *SnapshotReader) read(ctx context.Context, waits func([]outbox.Hidden), 
 				return event.TopicPartition.Error
 			}
 			heard = time.Now()
-			record := recordOf(event)
+			record := new(headerRoom).recordOf(event)
 			end, reading := left[record.Partition]
 			if reading && record.Offset < end {
 				chunk = append(chunk, record)

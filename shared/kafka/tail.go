@@ -135,7 +135,7 @@ func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 				return event.TopicPartition.Error
 			}
 			heard = time.Now()
-			r := recordOf(event)
+			r := new(headerRoom).recordOf(event)
 			part, wanted := parts[r.Partition]
 			if wanted && r.Offset < part.end {
 				r.trim(t.config.MaxRecordBytes)

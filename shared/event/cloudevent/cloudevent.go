@@ -7,6 +7,7 @@
 package cloudevent
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -150,9 +151,11 @@ func (p *Parser) Parse(headers []Header) (Envelope, error) {
 
 func (p *Parser) parse(headers []Header) (Envelope, error) {
 	var e Envelope
-	var version, eventTime, sequence, previous, inPartition string
+	var version string
+	var eventTime, sequence, previous, inPartition []byte
 	for _, h := range headers {
 		var field *string
+		var text *[]byte // of a field that is no text
 		before := ""
 		switch h.Key {
 		case HeaderContentType:
@@ -168,17 +171,17 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 		case HeaderSubject:
 			field = &e.Subject
 		case HeaderTime:
-			field = &eventTime
+			text = &eventTime
 		case HeaderDataSchema:
 			field, before = &e.DataSchema, p.last.DataSchema
 		case HeaderLineage:
 			field, before = &e.Lineage, p.last.Lineage
 		case HeaderSequence:
-			field = &sequence
+			text = &sequence
 		case HeaderPrevious:
-			field = &previous
+			text = &previous
 		case HeaderPartitionPrevious:
-			field, before = &inPartition, ""
+			text = &inPartition
 		case HeaderTraceParent:
 			field = &e.Trace.Parent
 		case HeaderTraceState: // may be repeated; a trace must not make a message unreadable
@@ -188,6 +191,13 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 			e.Trace.Baggage = cmp.Or(e.Trace.Baggage, string(h.Value))
 			continue
 		default:
+			continue
+		}
+		if text != nil {
+			if len(*text) > 0 && !bytes.Equal(*text, h.Value) {
+				return Envelope{}, fmt.Errorf("header %s is repeated with another value", h.Key)
+			}
+			*text = h.Value
 			continue
 		}
 		if *field != "" && *field != string(h.Value) {
@@ -209,14 +219,14 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 	case len(e.ID) > MaxIDLen:
 		return Envelope{}, fmt.Errorf("header %s has %d bytes, at most %d are accepted", HeaderID, len(e.ID), MaxIDLen)
 	}
-	if eventTime != "" {
-		at, err := rfc3339.Parse(eventTime)
+	if len(eventTime) > 0 {
+		at, err := rfc3339.Parse(string(eventTime))
 		if err != nil {
 			return Envelope{}, fmt.Errorf("header %s is %.40q; it %w", HeaderTime, eventTime, err)
 		}
 		e.Time = at
 	}
-	if e.Lineage == "" && sequence == "" && previous == "" && inPartition == "" {
+	if e.Lineage == "" && len(sequence) == 0 && len(previous) == 0 && len(inPartition) == 0 {
 		return e, nil
 	}
 	return e, e.parseSlots(sequence, previous, inPartition)
@@ -226,12 +236,12 @@ var errSlots = errors.New("headers " + HeaderLineage + ", " + HeaderSequence + "
 	" go together: a name and decimal numbers, previous less than sequence, " +
 	HeaderPartitionPrevious + " at most previous")
 
-func (e *Envelope) parseSlots(sequence, previous, inPartition string) error {
+func (e *Envelope) parseSlots(sequence, previous, inPartition []byte) error {
 	var errS, errP, errI error
-	e.Sequence, errS = strconv.ParseUint(sequence, 10, 64)
-	e.Previous, errP = strconv.ParseUint(previous, 10, 64)
-	if inPartition != "" {
-		e.PartitionPrevious, errI = strconv.ParseUint(inPartition, 10, 64)
+	e.Sequence, errS = strconv.ParseUint(string(sequence), 10, 64)
+	e.Previous, errP = strconv.ParseUint(string(previous), 10, 64)
+	if len(inPartition) > 0 {
+		e.PartitionPrevious, errI = strconv.ParseUint(string(inPartition), 10, 64)
 	}
 	if errS != nil || errP != nil || errI != nil || e.Lineage == "" || len(e.Lineage) > MaxIDLen ||
 		e.Previous >= e.Sequence || e.PartitionPrevious > e.Previous {

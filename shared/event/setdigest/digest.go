@@ -21,7 +21,7 @@ const Size = 16
 type Digest struct{ hi, lo uint64 }
 
 // Of returns the digest of one id.
-func Of(id string) Digest {
+func Of[Text string | []byte](id Text) Digest {
 	sum := sha256.Sum256([]byte(id))
 	return FromBytes([Size]byte(sum[:Size]))
 }
