@@ -40,6 +40,12 @@ func manyMessages(from int) *activity.Batch {
 	return b
 }
 
+// mergedDays asks for the days of manyMessages.
+var mergedDays = activity.Ask{Tables: true, Closed: noon.Add(100 * 24 * time.Hour), Groups: [][]activity.Span{
+	{utcDay(noon, 0)}, {utcDay(noon, 96)}, {utcDay(noon, 4)}, {utcDay(noon, 100)}, {utcDay(noon, -8)},
+	{utcDay(noon, 88)},
+}}
+
 func useStatistics(t *testing.T, path string) (read string, err error) {
 	t.Helper()
 	db, err := boltdb.Open(path, boltdb.Options{Format: activitystore.Format})
@@ -63,6 +69,16 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 		return text.String(), err
 	}
 	fmt.Fprintln(&text, asOf.At, asOf.Event, asOf.Next)
+	_, err = store.Merged(t.Context(), mergedDays, func(g activity.Group) error {
+		totals, err := g.Load()
+		if err == nil {
+			fmt.Fprintln(&text, totals.Count, totals.First, totals.Last, totals.Digest, len(totals.Tables))
+		}
+		return err
+	})
+	if err != nil {
+		return text.String(), err
+	}
 	for after := ""; ; {
 		page, err := store.Ledger(activity.ParkedLedger, nil).List(t.Context(), parked.Filter{}, after, 100)
 		if err != nil {
@@ -114,6 +130,14 @@ func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
 	}
 	for from := 0; from < 2000; from += 500 {
 		if _, err := store.Apply(t.Context(), manyMessages(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err = store.Merged(t.Context(), mergedDays, func(activity.Group) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		if more, err = store.MergeAsked(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

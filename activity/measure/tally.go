@@ -25,7 +25,7 @@ func (t *Tally) Add(measures []Measure, values []Value) {
 	}
 	for i := range measures {
 		if measures[i].Kind.Sums {
-			t.add(&NamedSum{measures[i].Name, values[i].Group, SumOf(values[i].Amount)})
+			t.add(measures[i].Name, values[i].Group, SumOf(values[i].Amount))
 		}
 	}
 }
@@ -44,7 +44,8 @@ func sums(measures []Measure) (n int) {
 func (t *Tally) Merge(other *Tally) {
 	t.Count += other.Count
 	for i := range other.Sums {
-		t.add(&other.Sums[i])
+		s := &other.Sums[i]
+		t.add(s.Measure, s.Group, s.Sum)
 	}
 }
 
@@ -62,15 +63,20 @@ func (t *Tally) Render(m *Measure) (figure any, found bool) {
 	return sums, len(sums) > 0
 }
 
-func (t *Tally) add(s *NamedSum) {
-	at, found := slices.BinarySearchFunc(t.Sums, s, func(a NamedSum, b *NamedSum) int {
-		return cmp.Or(strings.Compare(a.Measure, b.Measure), strings.Compare(a.Group, b.Group))
-	})
-	if !found {
-		t.Sums = slices.Insert(t.Sums, at, *s)
-		return
+// add adds to the sum of a measure and group. There are few, so it looks at one after the other.
+func (t *Tally) add(measure, group string, sum Sum) {
+	for i := range t.Sums {
+		s := &t.Sums[i]
+		switch order := cmp.Or(strings.Compare(s.Measure, measure), strings.Compare(s.Group, group)); {
+		case order == 0:
+			s.Sum = s.Sum.Plus(sum)
+			return
+		case order > 0:
+			t.Sums = slices.Insert(t.Sums, i, NamedSum{measure, group, sum})
+			return
+		}
 	}
-	t.Sums[at].Sum = t.Sums[at].Sum.Plus(s.Sum)
+	t.Sums = append(t.Sums, NamedSum{measure, group, sum})
 }
 
 // What a table keeps.
