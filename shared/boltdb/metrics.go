@@ -50,6 +50,8 @@ func (m *Metrics) Watch(db *DB) {
 		func(s Size) int64 { return s.Bytes })
 	gauge("_database_free_bytes", "Part of the database file that later writes reuse.",
 		func(s Size) int64 { return s.FreeBytes })
+	metric.GaugeOf(m.reg, m.prefix+"_database_free_pages", "Free pages of the database file. Each commit writes the "+
+		"list of them, so what deletes much waits while there are more than 8,192.", db.FreePages)
 	metric.GaugeOf(m.reg, m.prefix+"_scrub_errors",
 		"Known damaged pages and records of the database file: found by the last scrub, or read since.",
 		func() int { return len(db.Incidents()) })

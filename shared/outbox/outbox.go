@@ -30,6 +30,9 @@ type Config struct {
 	Retention time.Duration `kong:"-"`
 	// Content completes messages that are Stored. Default nil: the outbox keeps the whole of every message.
 	Content Content `kong:"-" json:"-"`
+	// MaxFreePages is how many pages of the file may be free before the deletion of old messages waits. Default
+	// boltdb.MaxFreePages.
+	MaxFreePages int `kong:"-"`
 	// Clock gives commit times. Default: the machine's.
 	Clock clock.Clock `kong:"-"`
 }

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +9,16 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
 )
 
 // Retention deletes from the front, a few rows at a time. A step finds what is old enough in a read transaction,
 // without the committer. It deletes in the transaction that records published batches. If there is none, it uses one of
 // its own, which shares its commit with other writers.
+//
+// It waits while many pages of the file are free (Config.MaxFreePages): bbolt writes the list of them in every commit.
+// So after a day of many orders it deletes no faster than new rows use what it frees.
 //
 // A published row may go if two things hold. The file has it recorded as published. And since it became old enough, and
 // at most a minute ago, a look saw that the publisher has it (rule P8). If the last look does not say that, the step
@@ -63,6 +68,10 @@ func (e *expiry) plan(ctx context.Context) (*expiryStep, error) {
 	retention, now := e.outbox.config.Retention, e.outbox.config.Clock.Now()
 	if retention <= 0 || now.Before(e.due) {
 		return nil, nil //nolint:nilnil // nothing to do and nothing wrong
+	}
+	if e.outbox.db.FreePages() > cmp.Or(e.outbox.config.MaxFreePages, boltdb.MaxFreePages) {
+		e.more = false
+		return nil, nil //nolint:nilnil // later, when new rows have used some
 	}
 	if time.Now().Before(e.again) {
 		e.more = true

@@ -356,3 +356,42 @@ func TestRetention_DeletesWhatWasReadBack(t *testing.T) {
 		exactlyOnce(t, r.await(2))
 	})
 }
+
+func TestRetention_WaitsWhileManyPagesAreFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.close()
+		r.config.Retention, r.config.MaxFreePages = week, 40
+		r.open()
+		r.start()
+		r.place("a", "b", "c")
+		r.await(3)
+		name := []byte("large")
+		write := func(fn func(tx *boltdb.Tx) error) {
+			if err := r.db.Write(t.Context(), fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fill := func(tx *boltdb.Tx) error {
+			b, err := tx.CreateBucketIfNotExists(name)
+			if err == nil {
+				err = b.Put([]byte("row"), make([]byte, 200*r.db.PageSize()))
+			}
+			return err
+		}
+		write(fill)
+		write(func(tx *boltdb.Tx) error { return tx.DeleteBucket(name) })
+		<-time.After(week + time.Hour)
+		synctest.Wait()
+		if got := r.keys("messages"); !slices.Equal(got, []uint64{1, 2, 3}) {
+			t.Fatalf("with %d free pages %v are left, want all", r.db.FreePages(), got)
+		}
+		write(fill) // new rows use the free pages
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if got := r.keys("messages"); len(got) != 0 {
+			t.Fatalf("with %d free pages %v are left, want none", r.db.FreePages(), got)
+		}
+		write(func(tx *boltdb.Tx) error { return tx.DeleteBucket(name) })
+	})
+}

@@ -22,7 +22,7 @@ type garbage struct {
 
 const (
 	// tier is how many neighbouring runs of like size are merged.
-	tier = 4
+	tier = 8
 	// dropRecords is how many records of a run one transaction deletes. Their pages are read before it.
 	dropRecords = 128
 	// idle is how long Maintain waits when there is nothing to do, and longer after an error.
