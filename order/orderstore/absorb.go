@@ -57,7 +57,10 @@ func NewAbsorber(ctx context.Context, db *boltdb.DB, o *outbox.Absorption, keysA
 				return err
 			}
 		}
-		return nil
+		if tx.Bucket(indexesBucket) != nil {
+			return nil
+		}
+		return runs.Create(tx, indexesBucket, indexSpecs())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("absorb orders: %w", err)

@@ -12,6 +12,9 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
+// WarmForBenchmark reads the filters of the indexes.
+func (s *Store) WarmForBenchmark(ctx context.Context) error { return s.indexes.Warm(ctx) }
+
 // FillForBenchmark makes a file with that many keys and customers. Their orders are missing.
 func FillForBenchmark(ctx context.Context, path string, keys int) (err error) {
 	b, err := boltdb.Build(path, boltdb.Options{Format: Format})
@@ -19,12 +22,16 @@ func FillForBenchmark(ctx context.Context, path string, keys int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Discard()) }()
+	err = b.Write(ctx, func(tx *boltdb.Tx) error { return runs.Create(tx, indexesBucket, indexSpecs()) })
+	if err != nil {
+		return err
+	}
 	set, err := runs.Open(ctx, b.DB, indexesBucket, indexSpecs(), runs.Config{})
 	if err != nil {
 		return err
 	}
 	x := newIndexing(set)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
+	random := rand.New(rand.NewPCG(1, 2))
 	for n := range keys {
 		var key order.KeyHash
 		var customer runs.Hash

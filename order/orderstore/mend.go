@@ -15,6 +15,15 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
+// Unindexed reports whether a file has orders and no indexes: somebody has deleted them.
+func Unindexed(ctx context.Context, db *boltdb.DB) (missing bool, err error) {
+	err = db.View(ctx, func(tx *bbolt.Tx) error {
+		missing = tx.Bucket(ordersBucket) != nil && tx.Bucket(indexesBucket) == nil
+		return nil
+	})
+	return missing, err
+}
+
 // Mend makes the messages of a damaged file's copy whole, before anything is added to it. A message that could not be
 // read is made again out of the row of its order, if that could be read. Mend says what it did.
 func Mend(ctx context.Context, db *boltdb.DB) (did []string, err error) {
@@ -130,10 +139,13 @@ func emptyIndexes(ctx context.Context, db *boltdb.DB, keysAge time.Time, absent 
 			}
 			return nil
 		})
-		if err != nil || tx.Bucket(indexesBucket) == nil {
+		if err == nil && tx.Bucket(indexesBucket) != nil {
+			err = tx.DeleteBucket(indexesBucket)
+		}
+		if err != nil {
 			return err
 		}
-		return tx.DeleteBucket(indexesBucket)
+		return runs.Create(tx, indexesBucket, indexSpecs())
 	})
 	if err != nil {
 		return nil, err

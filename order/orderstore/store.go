@@ -73,7 +73,7 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 					return err
 				}
 			}
-			return nil
+			return runs.Create(tx, indexesBucket, indexSpecs())
 		}
 		return boltdb.Refuse(nil)
 	})

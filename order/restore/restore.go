@@ -121,6 +121,13 @@ func (r *restoring) copyBase(ctx context.Context) error {
 	if err = errors.Join(err, drop()); err != nil {
 		return err
 	}
+	unindexed, err := orderstore.Unindexed(ctx, r.file.DB)
+	if err != nil {
+		return err
+	}
+	if unindexed {
+		copied.Faults = append(copied.Faults, "it has no indexes")
+	}
 	r.report.Base = &Base{Records: copied.Records, Faults: copied.Faults, More: copied.More}
 	if len(copied.Faults) > 0 {
 		r.Progress(fmt.Sprintf("the base is damaged: parts that cannot be read: %d",

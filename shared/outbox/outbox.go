@@ -32,7 +32,7 @@ type Config struct {
 	Content Content `kong:"-" json:"-"`
 	// MaxFreePages is how many pages of the file may be free before the deletion of old messages waits. Default
 	// boltdb.MaxFreePages.
-	MaxFreePages int `kong:"-"`
+	MaxFreePages int `kong:"-" json:"-"`
 	// Clock gives commit times. Default: the machine's.
 	Clock clock.Clock `kong:"-"`
 }

@@ -36,8 +36,7 @@ func (c *Checker) Check(r *boltdb.Record) error {
 	case 2:
 		if bytes.Equal(r.Path[1], logName) {
 			if r.IsBucket && len(r.Key) == 8 {
-				r.Name = fmt.Sprintf("segment %d", binary.BigEndian.Uint64(r.Key))
-				return nil
+				return c.checkSegment(r)
 			}
 		} else if len(r.Key) == 9 {
 			return c.checkRun(r)
@@ -127,6 +126,19 @@ func countOf(b *bbolt.Bucket, kind byte) int {
 		return 0
 	}
 	return int(binary.BigEndian.Uint32(key[1:])) + 1
+}
+
+// checkSegment looks whether a segment has its last record.
+func (c *Checker) checkSegment(r *boltdb.Record) error {
+	r.Name = fmt.Sprintf("segment %d", binary.BigEndian.Uint64(r.Key))
+	if r.Tx == nil || r.Sequence == 0 {
+		return nil
+	}
+	b := r.Tx.Bucket(c.set.root).Bucket(logName).Bucket(r.Key)
+	if b.Get(binary.BigEndian.AppendUint64(nil, r.Sequence)) == nil {
+		return fmt.Errorf("%w: its last record is missing", boltdb.ErrCorrupt)
+	}
+	return nil
 }
 
 func (c *Checker) checkLogged(r *boltdb.Record) error {

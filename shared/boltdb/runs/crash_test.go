@@ -29,7 +29,7 @@ const childFile = "ORDERTALLY_TEST_RUNS"
 // together is how many numbers are stored at once.
 const together = 50
 
-var crashConfig = Config{Segment: 100, Step: 6000}
+var crashConfig = Config{Segment: 100, Tier: 3, Step: 6000}
 
 // numbered makes the entries of a number. Twenty numbers share a hash in the lists.
 func numbered(s *Set, n uint64, at time.Time) []Entry {
@@ -44,6 +44,9 @@ func numbered(s *Set, n uint64, at time.Time) []Entry {
 func writeUntilKilled(path string) error {
 	db, err := boltdb.Open(path, boltdb.Options{})
 	if err != nil {
+		return err
+	}
+	if err := createTest(db); err != nil {
 		return err
 	}
 	s, err := Open(context.Background(), db, testRoot, testSpecs, crashConfig)
@@ -155,13 +158,8 @@ func killed(t *testing.T, path, point string, first uint64) (next uint64) {
 // examine checks the file, finds everything that was stored, and cleans up. It returns how many runs were dead.
 func examine(t *testing.T, path string, stored *uint64) (dead int) {
 	t.Helper()
-	checker := NewChecker(testRoot, testSpecs)
-	if done, err := boltdb.CheckFile(t.Context(), path, func(r *boltdb.Record) error {
-		if r.Key == nil {
-			return nil
-		}
-		return checker.Check(r)
-	}); err != nil || len(done.Faults) > 0 {
+	done, err := boltdb.CheckFile(t.Context(), path, NewChecker(testRoot, testSpecs).checkAll)
+	if err != nil || len(done.Faults) > 0 {
 		t.Fatalf("%.1000q %v", done.Faults, err)
 	}
 	db, err := boltdb.Open(path, boltdb.Options{})
@@ -169,6 +167,9 @@ func examine(t *testing.T, path string, stored *uint64) (dead int) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
+	if err := createTest(db); err != nil { // it may have been killed before
+		t.Fatal(err)
+	}
 	s, err := Open(t.Context(), db, testRoot, testSpecs, crashConfig)
 	if err != nil {
 		t.Fatal(err)

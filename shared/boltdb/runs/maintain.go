@@ -21,8 +21,6 @@ type garbage struct {
 }
 
 const (
-	// tier is how many neighbouring runs of like size are merged.
-	tier = 8
 	// dropRecords is how many records of a run one transaction deletes. Their pages are read before it.
 	dropRecords = 128
 	// idle is how long Maintain waits when there is nothing to do, and longer after an error.
@@ -46,6 +44,9 @@ func (r *Retention) span() uint64 { return uint64(max(r.Keep/10, time.Second) / 
 // small transactions that share their commits with other writers. Without it the indexes answer all the same, and the
 // memtables grow. Call it once.
 func (s *Set) Maintain(ctx context.Context, keep Retention, logger zerolog.Logger) error {
+	if err := s.Warm(ctx); err != nil && ctx.Err() == nil {
+		logger.Error().Err(err).Msg("the filters of the indexes are not read ahead: lookups read them")
+	}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	for {
@@ -60,6 +61,24 @@ func (s *Set) Maintain(ctx context.Context, keep Retention, logger zerolog.Logge
 		}
 		tick.Reset(idle)
 	}
+}
+
+// Warm reads the filters into memory, so that lookups need not wait for the disk. Maintain begins with it.
+func (s *Set) Warm(ctx context.Context) error {
+	for _, list := range s.state.Load().runs {
+		for _, r := range list {
+			for i := range r.filter {
+				err := s.db.View(ctx, func(tx *bbolt.Tx) error {
+					_, err := r.piece(tx, filterName, &r.filter[i], uint32(i)) //nolint:gosec // few
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // maintain does all that there is to do now.

@@ -3,7 +3,6 @@ package runs
 import (
 	"bytes"
 	"context"
-	"math/bits"
 
 	"go.etcd.io/bbolt"
 
@@ -14,7 +13,7 @@ import (
 func (s *Set) merge(ctx context.Context, keep *Retention) (bool, error) {
 	var old []*run
 	for i, runs := range s.state.Load().runs {
-		found := neighbours(s.indexes[i], runs, keep)
+		found := s.neighbours(s.indexes[i], runs, keep)
 		if found != nil && (old == nil || entriesOf(found) < entriesOf(old)) {
 			old = found
 		}
@@ -43,20 +42,20 @@ func entriesOf(runs []*run) (n uint64) {
 	return n
 }
 
-// neighbours returns tier or more runs that stand beside each other, none of which is of a higher tier than the first
-// size that has so many, or nil. The newest are looked at first.
-func neighbours(x *Index, runs []*run, keep *Retention) []*run {
+// neighbours returns Config.Tier runs that stand beside each other, none of which is of a higher class than the
+// first that has so many, or nil. The newest are looked at first.
+func (s *Set) neighbours(x *Index, runs []*run, keep *Retention) []*run {
 	for size := range 64 {
 		end := len(runs)
 		for begin := end - 1; begin >= 0; begin-- {
 			r := runs[begin]
 			switch {
-			case tierOf(r) > size:
+			case s.tierOf(r) > size:
 				end = begin
 			case x.spec.Time != nil && keep.Keep > 0 && spanOf(runs[begin:end]) > keep.span():
 				end = begin + 1 // this one begins a new stretch
 			}
-			if end-begin >= tier {
+			if end-begin >= s.config.Tier {
 				return runs[begin:end]
 			}
 		}
@@ -64,8 +63,13 @@ func neighbours(x *Index, runs []*run, keep *Retention) []*run {
 	return nil
 }
 
-// tierOf returns the size class of a run. A run of the next one has tier times as many entries.
-func tierOf(r *run) int { return bits.Len64(r.entries) / (bits.Len(tier) - 1) }
+// tierOf returns the size class of a run. A run of the next one has Config.Tier times as many entries.
+func (s *Set) tierOf(r *run) (class int) {
+	for n := r.entries; n >= uint64(s.config.Tier); class++ { //nolint:gosec // not negative
+		n /= uint64(s.config.Tier) //nolint:gosec // not negative
+	}
+	return class
+}
 
 func spanOf(runs []*run) uint64 {
 	oldest, newest := runs[0].oldest, runs[0].newest

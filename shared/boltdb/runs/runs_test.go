@@ -59,11 +59,23 @@ func (m *machine) open(t *rapid.T) {
 	if m.db, err = boltdb.Open(m.path, boltdb.Options{}); err != nil {
 		t.Fatal(err)
 	}
+	if err := createTest(m.db); err != nil {
+		t.Fatal(err)
+	}
 	m.set, err = Open(context.Background(), m.db, testRoot, testSpecs,
-		Config{Segment: 20, Step: 1 + rapid.IntRange(0, 1).Draw(t, "large steps")*3000})
+		Config{Segment: 20, Tier: 3, Step: 1 + rapid.IntRange(0, 1).Draw(t, "large steps")*3000})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func createTest(db *boltdb.DB) error {
+	return db.Write(context.Background(), func(tx *boltdb.Tx) error {
+		if tx.Bucket(testRoot) != nil {
+			return boltdb.Refuse(nil)
+		}
+		return Create(tx, testRoot, testSpecs)
+	})
 }
 
 func (m *machine) close(t rapid.TB) {
@@ -299,7 +311,7 @@ func TestSet_AnswersAsAMap(t *testing.T) {
 func few(t *testing.T) {
 	t.Helper()
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("12"); err != nil {
+		if err := checks.Value.Set("8"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -38,6 +38,9 @@ type Config struct {
 	// Segment is how many entries of one index a segment of the log has before it is folded. Default 32,768. The
 	// memtables of two segments, and the log that a start reads, grow with it.
 	Segment int
+	// Tier is how many neighbouring runs of like size are merged. Default 8. With fewer, an entry is written more
+	// often; with more, a lookup asks more filters.
+	Tier int
 	// Step is about how many bytes one transaction of a fold or a merge writes. Default 256 KiB.
 	Step int
 }
@@ -90,8 +93,8 @@ type group struct {
 	rolled  bool // it began a segment
 }
 
-// Open prepares the indexes in the bucket named root, and reads the part of the log that is not folded. Only one Set of
-// a file may write.
+// Open opens the indexes in the bucket named root, and reads the part of the log that is not folded. Only one Set of a
+// file may write. What is missing is ErrCorrupt: see Create.
 func Open(ctx context.Context, db *boltdb.DB, root []byte, specs []Spec, config Config) (*Set, error) {
 	s := newSet(db, root, specs, config)
 	if err := s.open(ctx); err != nil {
@@ -103,6 +106,9 @@ func Open(ctx context.Context, db *boltdb.DB, root []byte, specs []Spec, config 
 func newSet(db *boltdb.DB, root []byte, specs []Spec, config Config) *Set {
 	if config.Segment == 0 {
 		config.Segment = 1 << 15
+	}
+	if config.Tier == 0 {
+		config.Tier = 8
 	}
 	if config.Step == 0 {
 		config.Step = 256 << 10
@@ -117,15 +123,6 @@ func newSet(db *boltdb.DB, root []byte, specs []Spec, config Config) *Set {
 }
 
 func (s *Set) open(ctx context.Context) error {
-	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
-		if tx.Bucket(s.root) != nil {
-			return boltdb.Refuse(nil)
-		}
-		return s.create(tx)
-	})
-	if err != nil {
-		return err
-	}
 	return s.db.View(ctx, s.load)
 }
 
@@ -145,8 +142,9 @@ func (s *Set) tables() []*memtable {
 
 var logName = []byte("log")
 
-func (s *Set) create(tx *boltdb.Tx) error {
-	root, err := tx.CreateBucket(s.root)
+// Create makes empty indexes in a new bucket named root.
+func Create(tx *boltdb.Tx, name []byte, specs []Spec) error {
+	root, err := tx.CreateBucket(name)
 	if err != nil {
 		return err
 	}
@@ -157,8 +155,8 @@ func (s *Set) create(tx *boltdb.Tx) error {
 	if _, _, err := newSegment(log); err != nil {
 		return err
 	}
-	for _, x := range s.indexes {
-		if _, err := root.CreateBucket([]byte(x.spec.Name)); err != nil {
+	for i := range specs {
+		if _, err := root.CreateBucket([]byte(specs[i].Name)); err != nil {
 			return err
 		}
 	}
@@ -185,6 +183,9 @@ func (x *Index) bucket(tx *bbolt.Tx) *bbolt.Bucket {
 // load reads what the file has.
 func (s *Set) load(tx *bbolt.Tx) error {
 	st := &state{runs: make([][]*run, len(s.indexes))}
+	if tx.Bucket(s.root) == nil {
+		return fmt.Errorf("%w: there are none", codec.ErrCorrupt)
+	}
 	for i, x := range s.indexes {
 		runs, dead, err := x.list(tx)
 		if err != nil {

@@ -477,6 +477,7 @@ var texts = map[string]Text{
 	"ordertally/shared/outbox.Backoff.Limit":                     {"What that wait grows to.", ""},
 	"ordertally/shared/outbox.Config.Clock":                      {"Clock gives commit times. Default: the machine's.", ""},
 	"ordertally/shared/outbox.Config.Content":                    {"Content completes messages that are Stored. Default nil: the outbox keeps the whole of every message.", ""},
+	"ordertally/shared/outbox.Config.MaxFreePages":               {"MaxFreePages is how many pages of the file may be free before the deletion of old messages waits. Default boltdb.MaxFreePages.", ""},
 	"ordertally/shared/outbox.Config.QueueBytes":                 {"Most bytes of unpublished messages kept in memory.", ""},
 	"ordertally/shared/outbox.Config.QueueMessages":              {"Most unpublished messages kept in memory; more are read from the file.", ""},
 	"ordertally/shared/outbox.Config.Retention":                  {"Retention is how long published and discarded messages are kept. For published ones it counts from their commit. Default 0: for ever. The relay deletes them. A message that waits or is parked is kept however old it is.", ""},
