@@ -233,9 +233,11 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 	error) {
 	reports := make(chan confluent.Event, len(records)) // never blocks librdkafka's thread
 	var failure error
+	positions := make([]outbox.Position, len(records))
 	missing := 0 // delivery reports
+	var scratch confluent.Message
 	for i := range records {
-		if failure = s.send(ctx, &records[i], i, reports); failure != nil {
+		if failure = s.send(ctx, &records[i], &positions[i], &scratch, reports); failure != nil {
 			break
 		}
 		missing++
@@ -245,7 +247,6 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 		added = make(chan error, 1)
 		go func() { added <- offsets() }()
 	}
-	positions := make([]outbox.Position, len(records))
 	var late <-chan time.Time
 	for missing > 0 || added != nil {
 		if missing == 0 && late == nil {
@@ -268,8 +269,8 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 				}
 				continue
 			}
-			if i, ok := message.Opaque.(int); ok {
-				positions[i] = outbox.Position{Partition: message.TopicPartition.Partition,
+			if position, ok := message.Opaque.(*outbox.Position); ok {
+				*position = outbox.Position{Partition: message.TopicPartition.Partition,
 					Offset: int64(message.TopicPartition.Offset)}
 			}
 		case err := <-added:
@@ -294,14 +295,17 @@ func (s *session) purge() {
 	_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 }
 
-func (s *session) send(ctx context.Context, r *outbox.Record, index int, reports chan confluent.Event) error {
-	headers := make([]confluent.Header, len(r.Headers))
-	for i, h := range r.Headers {
-		headers[i] = confluent.Header(h)
+// send hands one record to librdkafka, which copies it. Its report has position as opaque. It uses the memory of
+// message.
+func (s *session) send(ctx context.Context, r *outbox.Record, position *outbox.Position, message *confluent.Message,
+	reports chan confluent.Event) error {
+	headers := message.Headers[:0]
+	for _, h := range r.Headers {
+		headers = append(headers, confluent.Header(h))
 	}
-	message := &confluent.Message{
+	*message = confluent.Message{
 		TopicPartition: confluent.TopicPartition{Topic: &s.name, Partition: r.Partition},
-		Key:            r.Key, Value: r.Value, Headers: headers, Timestamp: r.Time, Opaque: index,
+		Key:            r.Key, Value: r.Value, Headers: headers, Timestamp: r.Time, Opaque: position,
 	}
 	for {
 		err := s.producer.Produce(message, reports)

@@ -94,12 +94,22 @@ type Envelope struct {
 	PartitionPrevious uint64
 }
 
-// Headers returns the record headers of e. Slots have 20 digits with leading zeros, so that they sort as text.
+// Headers returns the record headers of e. Slots have 20 digits with leading zeros, so that they sort as text. All
+// values share one piece of memory, so keeping one keeps them all.
 func (e *Envelope) Headers() []Header {
+	const others = len(SpecVersion) + len("2006-01-02T15:04:05.999999999Z") + 3*slotDigits
 	headers := make([]Header, 0, 13)
+	text := make([]byte, 0, len(e.ContentType)+len(e.ID)+len(e.Source)+len(e.Type)+len(e.Subject)+len(e.DataSchema)+
+		len(e.Lineage)+others)
+	begun := 0
+	end := func(key string) { // of the value that was appended to text
+		headers = append(headers, Header{key, text[begun:len(text):len(text)]})
+		begun = len(text)
+	}
 	add := func(key, value string) {
 		if value != "" {
-			headers = append(headers, Header{key, []byte(value)})
+			text = append(text, value...)
+			end(key)
 		}
 	}
 	add(HeaderContentType, e.ContentType)
@@ -109,22 +119,28 @@ func (e *Envelope) Headers() []Header {
 	add(HeaderType, e.Type)
 	add(HeaderSubject, e.Subject)
 	if !e.Time.IsZero() {
-		headers = append(headers, Header{HeaderTime, e.Time.UTC().AppendFormat(nil, time.RFC3339Nano)})
+		text = e.Time.UTC().AppendFormat(text, time.RFC3339Nano)
+		end(HeaderTime)
 	}
 	add(HeaderDataSchema, e.DataSchema)
 	if e.Lineage != "" {
 		add(HeaderLineage, e.Lineage)
-		headers = append(headers, Header{HeaderSequence, slotText(e.Sequence)},
-			Header{HeaderPrevious, slotText(e.Previous)},
-			Header{HeaderPartitionPrevious, slotText(e.PartitionPrevious)})
+		text = appendSlot(text, e.Sequence)
+		end(HeaderSequence)
+		text = appendSlot(text, e.Previous)
+		end(HeaderPrevious)
+		text = appendSlot(text, e.PartitionPrevious)
+		end(HeaderPartitionPrevious)
 	}
 	return append(headers, e.Trace.Headers()...)
 }
 
-func slotText(slot uint64) []byte {
-	const digits = 20
-	text := make([]byte, digits)
-	for i := digits - 1; i >= 0; i-- {
+const slotDigits = 20
+
+func appendSlot(text []byte, slot uint64) []byte {
+	at := len(text)
+	text = append(text, "00000000000000000000"...)
+	for i := at + slotDigits - 1; i >= at; i-- {
 		text[i] = byte('0' + slot%10)
 		slot /= 10
 	}
