@@ -1,6 +1,8 @@
 package activitystore_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/parked"
 )
 
@@ -243,6 +246,54 @@ func TestMerged_ASwapDropsAll(t *testing.T) {
 	f.swap(again)
 	if counts, _ := f.ask(utcDay(noon, 0)); counts[0] != 0 {
 		t.Fatalf("counted %v after the swap", counts)
+	}
+	f.sound()
+}
+
+// TestMerged_MissesNoChangeWhileItMerges counts events of one day, and asks for it, while the day is merged again and
+// again.
+func TestMerged_MissesNoChangeWhileItMerges(t *testing.T) {
+	f := newFile(t)
+	f.later()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.KeepMerged(ctx) }()
+	for i := range int64(100) {
+		f.apply(batch(i+1, message(fmt.Sprint(i), 0, noon.Add(time.Duration(i)*time.Minute), 1)))
+		for range 2 {
+			if counts, _ := f.ask(utcDay(noon, 0)); counts[0] != i+1 {
+				t.Errorf("%d are counted, want %d", counts[0], i+1)
+			}
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMerged_FillsWhatADeadKeeperLeft leaves the record of a keeper that died.
+func TestMerged_FillsWhatADeadKeeperLeft(t *testing.T) {
+	f := newFile(t)
+	f.apply(batch(1, message("a", 0, noon, 1)))
+	f.later()
+	f.ask(utcDay(noon, 0))
+	f.mergeAsked()
+	f.close()
+	f.raw(func(tx *bbolt.Tx) error {
+		merged := tx.Bucket([]byte(def.Name)).Bucket([]byte("merged"))
+		key, _ := merged.Cursor().First()
+		empty := codec.NewRecord(1, 8)
+		empty.Byte(0)
+		empty.Uint(7)
+		return merged.Put(bytes.Clone(key), empty.Seal(key))
+	})
+	f.open()
+	for _, want := range []int{0, 1} {
+		if counts, merged := f.ask(utcDay(noon, 0)); counts[0] != 1 || merged != want {
+			t.Errorf("%v, %d merged, want %d", counts, merged, want)
+		}
+		f.mergeAsked()
 	}
 	f.sound()
 }
