@@ -49,7 +49,7 @@ test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-e
 
 screenshots: ## Pictures of every state of both consoles, into build/screenshots, and those of the README
 	@mkdir -p build/screenshots
-	SCREENSHOTS=build/screenshots go test -count=1 -timeout 10m -run '^TestConsoles$$' ./stack/e2e
+	SCREENSHOTS=build/screenshots go test -count=1 -timeout 10m -run '^Test(Orders)?Consoles?$$' ./stack/e2e
 	cp build/screenshots/today-1280-light.png docs/activity.png
 	cp build/screenshots/today-1280-dark.png docs/activity-dark.png
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -99,23 +98,6 @@ func says(ctx context.Context, t *testing.T, id, part string) {
 			fmt.Sprintf(`document.getElementById(%q)?.textContent ?? ""`, id), &text))
 		return strings.Contains(text, part)
 	})
-}
-
-// picture saves a screenshot where SCREENSHOTS says, for the README.
-func picture(ctx context.Context, t *testing.T, name string) {
-	t.Helper()
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join("../..", dir) // of the repository, where the tests are started
-	}
-	var png []byte
-	run(ctx, t, chromedp.CaptureScreenshot(&png))
-	if err := os.WriteFile(filepath.Join(dir, name), png, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // set fills in a field as a person does who types and leaves it.

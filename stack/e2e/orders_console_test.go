@@ -49,6 +49,7 @@ func TestOrdersConsole(t *testing.T) {
 	c.decidesAboutParkedMessages()
 	c.showsAnOutage()
 	c.asksForAKey()
+	c.asksForAKeyOfTheStatistics()
 	run(c.ctx, t, chromedp.EmulateViewport(360, 740))
 	for _, page := range []string{"/", "/outbox", "/keys"} {
 		c.open(page)
@@ -247,7 +248,7 @@ func (c *console) decidesAboutParkedMessages() {
 	c.shows("#verdict", "3 messages are parked. All others flow.")
 	c.shows("#parked .group", "Too large 3 parked")
 	c.shows("nav .count", "3")
-	c.pictures("operators")
+	c.look("outbox-parked")
 	c.press("#parked .group", "Show 3")
 	c.at("class=too_large")
 	c.press("#parked tbody tr", "Message")
@@ -272,7 +273,7 @@ func (c *console) decidesAboutParkedMessages() {
 	c.press("#parked .group", "Retry 2")
 	c.shows("#question", "Retry 2 messages?")
 	c.disabled("before the count is typed")
-	c.pictures("outbox-confirm")
+	c.look("outbox-confirm")
 	run(c.ctx, c.T, chromedp.SendKeys("#count", "2"), chromedp.SendKeys("#reason", "the limit was raised"),
 		chromedp.Click("#yes", chromedp.NodeVisible))
 	c.shows("#toasts", "2 messages go out again.")
@@ -304,10 +305,17 @@ func (c *console) showsAnOutage() {
 	c.shows("#verdict", "1 message waits on disk")
 	c.shows("#health", "Kafka down for")
 	c.shows(".tiles", "Backlog1 message")
-	c.pictures("outbox-outage")
+	c.look("outbox-outage")
 	c.open("/?id=" + id)
 	c.shows("#timeline li:nth-child(3)", "not yet")
-	c.pictures("order-pending")
+	c.look("order-pending")
+	run(c.ctx, c.T, chromedp.Navigate("about:blank"))
+	c.stack.Stop()
+	c.stack.Start() // without Kafka: activity does not know what waits
+	c.openStatistics("?view=counting")
+	c.shows("main", "Kafka does not answer")
+	c.look("counting-outage")
+	c.open("/?id=" + id)
 	c.startBroker(address)
 	c.shows("#timeline li:nth-child(3)", "order.activity.v1, partition")
 	c.shows("#timeline header", "after it was placed")
@@ -335,7 +343,7 @@ func (c *console) asksForAKey() {
 	c.shows("#keys tbody", "shop")
 	shop := c.child("#keys tbody tr", "shop") // both keys are of one second
 	c.shows(shop, "by key:admin")
-	c.pictures("keys-some")
+	c.look("keys-some")
 	c.press(shop, "Revoke")
 	c.shows("#question", "Revoke the key")
 	run(c.ctx, c.T, chromedp.Click("#yes", chromedp.NodeVisible))
@@ -343,9 +351,35 @@ func (c *console) asksForAKey() {
 	c.open("/outbox")
 	c.shows("main", "Your key may not see the outbox")
 	c.shows("#health", "No right to see the outbox")
-	c.pictures("outbox-no-right")
+	c.look("outbox-no-right")
 	c.open("/?q=536365")
 	c.shows("#timeline header", "after it was placed")
 }
 
-func (c *console) pictures(name string) { picture(c.ctx, c.T, name+".png") }
+// look looks at the page as it is in light and dark, on a screen and on a phone.
+func (c *console) look(name string) {
+	c.Helper()
+	lookAll(c.ctx, c.T, name)
+	run(c.ctx, c.T, show(1100, "light"))
+}
+
+// openStatistics opens the other console.
+func (c *console) openStatistics(query string) {
+	c.Helper()
+	run(c.ctx, c.T, chromedp.Navigate(c.stack.ActivityURL()+"/"+query), chromedp.WaitVisible("main h1"))
+}
+
+// asksForAKeyOfTheStatistics makes the first key of the other service. It lists keys and may not see what waits.
+func (c *console) asksForAKeyOfTheStatistics() {
+	scopes := []string{auth.KeysWrite, auth.StatsRead}
+	_, credential, err := c.stack.Activity.Guard.Keys.New(c.Context(), "admin", scopes, time.Now().Add(time.Hour))
+	if err != nil {
+		c.Fatal(err)
+	}
+	run(c.ctx, c.T, chromedp.Navigate(c.stack.ActivityURL()+"/?view=counting"),
+		chromedp.SendKeys("#credential input", credential+kb.Enter, chromedp.NodeVisible))
+	c.shows("#keys", "admin")
+	c.shows("main", "Your key may not see the audit")
+	run(c.ctx, c.T, pressed("Make a key"))
+	c.look("counting-no-right")
+}

@@ -60,7 +60,4 @@ var statisticsStates = []state{
 	{name: "counting-discard", url: onStatistics("?view=counting"),
 		ready: groups,
 		then:  pressed("Discard")},
-	{pictured: true, name: "counting-key", url: onStatistics("?view=counting"),
-		ready: `document.querySelector("#keys .blank") !== null`,
-		then:  pressed("Make a key")},
 }

@@ -23,13 +23,13 @@ import (
 // Services runs both services in this process, against a broker that runs elsewhere.
 type Services struct {
 	Order     *orderd.Service
+	Activity  *activityd.Service
 	Brokers   string // may be changed before a start
 	Addresses Addresses
 
-	t        testing.TB
-	activity *activityd.Service
-	dir      string
-	config   orderd.Config
+	t      testing.TB
+	dir    string
+	config orderd.Config
 }
 
 // Addresses are the addresses of the four listeners. A restart keeps them.
@@ -95,19 +95,19 @@ func (s *Services) Start() {
 	if err := s.Order.Start(ctx); err != nil {
 		s.t.Fatal(err)
 	}
-	s.activity, err = activityd.New(activityd.Config{Config: service.Config{
+	s.Activity, err = activityd.New(activityd.Config{Config: service.Config{
 		Listen: s.Addresses.Activity, OpsListen: s.Addresses.ActivityOps,
 		Data: filepath.Join(s.dir, "activity.db"), Kafka: strings.Split(s.Brokers, ","),
 	}, OrderURL: webpage.Address("http://" + s.Order.Addr())}, logger)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.activity.Start(ctx); err != nil {
+	if err := s.Activity.Start(ctx); err != nil {
 		s.t.Fatal(err)
 	}
 	s.Addresses = Addresses{
 		Order: s.Order.Addr(), OrderOps: s.Order.OpsAddr(),
-		Activity: s.activity.Addr(), ActivityOps: s.activity.OpsAddr(),
+		Activity: s.Activity.Addr(), ActivityOps: s.Activity.OpsAddr(),
 	}
 }
 
@@ -116,8 +116,8 @@ func (s *Services) Stop() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if s.activity != nil {
-		if err := s.activity.Stop(ctx); err != nil {
+	if s.Activity != nil {
+		if err := s.Activity.Stop(ctx); err != nil {
 			s.t.Error(err)
 		}
 	}
@@ -126,7 +126,7 @@ func (s *Services) Stop() {
 			s.t.Error(err)
 		}
 	}
-	s.Order, s.activity = nil, nil
+	s.Order, s.Activity = nil, nil
 }
 
 // OrderURL returns the base URL of order's API.

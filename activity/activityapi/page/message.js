@@ -20,7 +20,9 @@ export const Message = ({ list, query, zone, orders }) => {
     }
   };
   useEffect(() => { if (names) look(); }, [id, names]);
-  const head = html`<div class="head"><div><h1>Message</h1><p class="mono">${id}</p></div></div>`;
+  // Who comes from an order has its id in the URL, and goes back to it from here.
+  const back = orders && query.order && html`<div class="tools"><a class="btn" id="order" href=${`${orders}/?${new URLSearchParams({ id: query.order })}`} rel="external">Show its order</a></div>`;
+  const head = html`<div class="head"><div><h1>Message</h1><p class="mono">${id}</p></div>${back}</div>`;
   if (state.id !== id) return html`<div class="stack">${head}<${Card}><${Loading} lines=${[40, 60]} /><//></div>`;
   if (state.problem) return html`<div class="stack">${head}<${Card}><${Failed} problem=${state.problem} what="the message" again=${look} /><//></div>`;
   const found = state.found.filter((m) => m.state in states);

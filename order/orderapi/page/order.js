@@ -31,8 +31,8 @@ const published = (m, now) => {
 };
 
 // counted is the step of a message in the statistics. c is what is known of it, or nothing before it was asked.
-const counted = (m, c) => {
-  const link = activity && html`<a href=${messageIn(m.message_id)} rel="external">See it in the statistics</a>`;
+const counted = (order, m, c) => {
+  const link = activity && html`<a href=${messageIn(m.message_id, order)} rel="external">See it in the statistics</a>`;
   if (!c) return { title: "Counted", tone: "wait", unknown: activity ? "asking" : "unknown", text: activity ? "" : html`The setting <code>activity-url</code> is empty.` };
   switch (c.state) {
     case "counted":
@@ -45,12 +45,12 @@ const counted = (m, c) => {
   return { title: "Counted", tone: "wait", unknown: "unknown", text: html`${c.detail} ${link}` };
 };
 
-// stepsOf returns the steps of one message.
-const stepsOf = (first, m, c, now) => [
+// stepsOf returns the steps of one message of an order, which is given by its id.
+const stepsOf = (order, first, m, c, now) => [
   first,
   { title: "Stored", at: m.committed_at, node: "check", unknown: "time no longer kept", text: `With its message in one write, sequence ${number(m.sequence)}` },
   published(m, now),
-  counted(m, c),
+  counted(order, m, c),
 ];
 
 /** Timeline shows the steps with the time between them: across the page, or down it on a phone. */
@@ -156,7 +156,7 @@ export const OneOrder = ({ id, now }) => {
     ${failure && html`<section class="verdict decide" role="alert"><span class="face"><${Icon} name="alert" /></span><div><h2>The order was not cancelled</h2><p>${failure.status === 403 ? "Your key may not cancel orders: it lacks the scope orders:write. " : ""}${failure.message}</p></div></section>`}
     ${order.problem && html`<p class="bad" role="status">${order.problem.message} What is shown is of ${when(order.at)}.</p>`}
     <${Card} id="timeline" title="Timeline" note=${m && tookOf(o, m, of(m))}>
-      ${m ? html`<div class="body"><${Timeline} label="The order" steps=${stepsOf(first, m, of(m), now)} /></div>` : delivery.problem ? html`<${Failed} problem=${delivery.problem} what="the timeline" again=${delivery.again} />` : html`<${Loading} lines=${[60, 90]} />`}
-      ${m2 && html`<div class="body second"><${Timeline} label="Its cancellation" steps=${stepsOf({ title: "Cancelled", at: o.cancelled_at, node: "cross", tone: "info", text: o.reason ? html`Reason: ${o.reason}` : o.cancelled_by ? html`By <code>${o.cancelled_by}</code>` : "" }, m2, of(m2), now)} /></div>`}<//>
+      ${m ? html`<div class="body"><${Timeline} label="The order" steps=${stepsOf(id, first, m, of(m), now)} /></div>` : delivery.problem ? html`<${Failed} problem=${delivery.problem} what="the timeline" again=${delivery.again} />` : html`<${Loading} lines=${[60, 90]} />`}
+      ${m2 && html`<div class="body second"><${Timeline} label="Its cancellation" steps=${stepsOf(id, { title: "Cancelled", at: o.cancelled_at, node: "cross", tone: "info", text: o.reason ? html`Reason: ${o.reason}` : o.cancelled_by ? html`By <code>${o.cancelled_by}</code>` : "" }, m2, of(m2), now)} /></div>`}<//>
     <div class="grid"><${Lines} order=${o} /><div class="stack c4"><${Facts} order=${o} delivery=${delivery.data} /><${Raw} order=${o} /></div></div>`;
 };

@@ -6,7 +6,7 @@ export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** activity is the address of the statistics console, without a slash at its end, or "". */
 export const activity = document.documentElement.dataset.activity.replace(/\/+$/, "");
 /** messageIn leads to what the statistics know of a message. */
-export const messageIn = (id) => `${activity}/?${new URLSearchParams({ message: id })}`;
+export const messageIn = (id, order) => `${activity}/?${new URLSearchParams({ message: id, order })}`;
 /** orderAt is the address of one order. */
 export const orderAt = (id) => to({ id }, "/");
 /** shortID shows the ends of an id: the first part tells the time, the last one tells orders of one moment apart. */

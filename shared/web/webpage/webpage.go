@@ -14,6 +14,8 @@
 package webpage
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -22,6 +24,8 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
+	"sync"
 
 	"ordertally/shared/web"
 	"ordertally/shared/web/problem"
@@ -69,15 +73,54 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // asset is one file that pages load.
 type asset struct {
 	content   []byte
+	zipped    func() []byte // the same with gzip
 	mediaType string
 	tag       string
+}
+
+func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Vary", "Accept-Encoding")
+	if !takesGzip(r) {
+		serve(w, r, a.mediaType, a.content, a.tag)
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	serve(w, r, a.mediaType, a.zipped(), "W/"+a.tag) // other bytes of the same file
+}
+
+// takesGzip reports whether the client says that it can read gzip.
+func takesGzip(r *http.Request) bool {
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		if strings.TrimSpace(name) == "gzip" {
+			return strings.TrimSpace(weight) != "q=0"
+		}
+	}
+	return false
+}
+
+func gzipped(content []byte) []byte {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		panic("assets: " + err.Error())
+	}
+	return b.Bytes()
 }
 
 // Assets returns the handler of /assets/{file}: the files of this package, and the files in the directory page of
 // files. Both have only style sheets and scripts. A file of this package wins over one of the same name. Assets panics
 // if files cannot be read, because they are part of the program.
 func Assets(files embed.FS) http.HandlerFunc {
-	assets := map[string]asset{}
+	assets := map[string]*asset{}
 	collect(assets, files, "page")
 	collect(assets, shared, "assets")
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -86,12 +129,11 @@ func Assets(files embed.FS) http.HandlerFunc {
 			problem.Write(w, r, problem.NotFound())
 			return
 		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		serve(w, r, a.mediaType, a.content, a.tag)
+		a.ServeHTTP(w, r)
 	}
 }
 
-func collect(assets map[string]asset, files embed.FS, dir string) {
+func collect(assets map[string]*asset, files embed.FS, dir string) {
 	entries, err := fs.ReadDir(files, dir)
 	if err != nil {
 		panic("assets: " + err.Error())
@@ -101,7 +143,8 @@ func collect(assets map[string]asset, files embed.FS, dir string) {
 		if err != nil {
 			panic("assets: " + err.Error())
 		}
-		assets[entry.Name()] = asset{content, mime.TypeByExtension(path.Ext(entry.Name())), tagOf(content)}
+		assets[entry.Name()] = &asset{content, sync.OnceValue(func() []byte { return gzipped(content) }),
+			mime.TypeByExtension(path.Ext(entry.Name())), tagOf(content)}
 	}
 }
 
@@ -110,7 +153,7 @@ func serve(w http.ResponseWriter, r *http.Request, mediaType string, content []b
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache") // the next release changes it
 	h.Set("ETag", tag)
-	if web.Has(r, tag) {
+	if web.Has(r, strings.TrimPrefix(tag, "W/")) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
