@@ -61,9 +61,9 @@ const decide = async (group, discard, again) => {
   const answer = await confirm({
     title: discard ? `Discard ${what} for ever?` : `${ledger.yes} ${what}?`,
     text: `${titleOf(group.activity)}: ${failures[group.failure]?.[0] ?? group.failure}.`,
-    consequences: discard
+    consequences: [...(group.more ? [`The page read ${number(n)} of them. All others of this kind go with them.`] : []), ...(discard
       ? ["They will never be counted. This cannot be undone.", "The days that they are of stay without them.", "Who decided, when and why goes to the audit list."]
-      : [ledger.id === "parked" ? "What can be counted now is counted. The rest stays parked." : "They are counted into the days that they are of, final days too.", "A message that was counted before is not counted twice.", "Who decided, when and why goes to the audit list."],
+      : [ledger.id === "parked" ? "What can be counted now is counted. The rest stays parked." : "They are counted into the days that they are of, final days too.", "A message that was counted before is not counted twice.", "Who decided, when and why goes to the audit list."])],
     reason: discard ? "required" : "optional", example: discard ? "For example: test messages of 27 Nov" : "For example: the declaration was mended",
     count: discard ? n : undefined, keep: "Keep them", yes: `${discard ? "Discard" : ledger.yes} ${number(n)}`, danger: discard,
   });
