@@ -257,8 +257,8 @@ func TestConsoles(t *testing.T) {
 		}
 	}
 	t.Run("the first figures come soon", func(t *testing.T) {
-		soon(ctx, t, c.stack.ActivityURL(), `days\/[0-9-]+$`)
-		soon(ctx, t, c.stack.OrderURL(), `v1\/orders\?`)
+		soon(ctx, t, c.stack.ActivityURL())
+		soon(ctx, t, c.stack.OrderURL())
 	})
 	t.Run("a message is found by keyboard", func(t *testing.T) { byKeyboard(ctx, t, c) })
 	t.Run("an order is found from the statistics", func(t *testing.T) { thereAndBack(ctx, t, c) })
@@ -272,21 +272,22 @@ func TestConsoles(t *testing.T) {
 }
 
 // soon loads the page anew and asks the browser what came before the first figures, and when they were there.
-func soon(ctx context.Context, t *testing.T, page, answer string) {
+func soon(ctx context.Context, t *testing.T, page string) {
 	var seen struct {
 		Bytes, After float64
 		Policy       string
 	}
 	run(ctx, t, show(1280, "light"), network.SetCacheDisabled(true), chromedp.Navigate(page+"/"))
 	await(ctx, t, "the figures are shown", `performance.getEntriesByName("ordertally-figures").length`)
-	run(ctx, t, chromedp.Evaluate(fmt.Sprintf(`(async () => {
+	run(ctx, t, chromedp.Evaluate(`(async () => {
 		const shown = performance.getEntriesByName("ordertally-figures")[0].startTime;
 		const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
 			.filter((e) => e.responseEnd > 0 && e.responseEnd <= shown);
-		const answer = all.find((e) => /%s/.test(e.name));
-		return { Bytes: all.reduce((sum, e) => sum + e.encodedBodySize, 0), After: shown - answer.responseEnd,
+		const answers = all.filter((e) => e.name.includes("/v1/")); // live figures may come first
+		const answered = Math.max(...(answers.length ? answers : all).map((e) => e.responseEnd));
+		return { Bytes: all.reduce((sum, e) => sum + e.encodedBodySize, 0), After: shown - answered,
 			Policy: (await fetch("/")).headers.get("content-security-policy") };
-	})()`, answer), &seen, awaited), network.SetCacheDisabled(false))
+	})()`, &seen, awaited), network.SetCacheDisabled(false))
 	t.Logf("%s: %.0f bytes before the first figures, %.0f ms after the answer", page, seen.Bytes, seen.After)
 	if seen.Bytes > 200_000 || seen.After > 300 || !strings.Contains(seen.Policy, "default-src 'none'") {
 		t.Errorf("%+v", seen)
