@@ -66,7 +66,7 @@ export const Keys = () => {
   const scopesOf = (key) => html`<span class="tools tight">${key.scopes.map((scope) => html`<${Badge} key=${scope}>${scope}<//>`)}</span>`;
   let inside;
   if (!data) inside = problem ? html`<${Failed} problem=${problem} what="the keys" again=${again} />` : html`<${Loading} />`;
-  else if (!keys.length) inside = html`<${Blank} icon="key" title="Nobody needs a key here">The first key would shut everybody else out, so it is made in the file while the service is stopped: <code>order keys new admin --scopes keys:write,orders:read,ops:read --data FILE</code> Give it every scope that it is to hand on.<//>`;
+  else if (!keys.length) inside = html`<${Blank} icon="key" title="Nobody needs a key here">The first key would shut everybody else out, so it is made in the file while the service is stopped: <code>order keys new admin --scopes keys:write,orders:read,ops:read --data FILE</code>. Give it every scope that it is to hand on.<//>`;
   else {
     inside = html`<div class="scroll"><table class="rows" role="table"><caption class="sr">API keys, the newest first</caption>
       <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Name</th><th role="columnheader" scope="col">State</th><th role="columnheader" scope="col">Scopes</th><th role="columnheader" scope="col">Made</th><th role="columnheader" scope="col">Last used</th><th role="columnheader" scope="col">Expires</th><th role="columnheader" scope="col"><span class="sr">Revoke</span></th></tr></thead>
