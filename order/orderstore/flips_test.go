@@ -101,6 +101,21 @@ func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Most of the indexes are in runs, and the newest entries in the log.
+	if err := orderstore.Reindex(t.Context(), db, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, store, err = openAt(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	for i := range int64(20) {
+		if _, err := store.Place(t.Context(), request(5000+i, true)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
