@@ -56,7 +56,7 @@ func BuildOrdertally(ctx context.Context, dir string) (*Ordertally, error) {
 }
 
 func over(ctx context.Context, path string, db *boltdb.DB, end func() error) (*Ordertally, error) {
-	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source, Content: orderstore.Content})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
@@ -29,50 +30,15 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 	"ordertally/shared/service/telemetry/tracing"
-	"ordertally/shared/uuidv7"
 	"ordertally/shared/web"
 )
 
 const benchConnections = 256
 
-var benchBody = []byte(`{"reference":"536365","currency":"GBP","lines":[` +
+var benchBody = []byte(`{"reference":"536365","customer_id":"17850","currency":"GBP","lines":[` +
 	`{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255},` +
 	`{"sku":"71053","description":"WHITE METAL LANTERN","quantity":6,"unit_price":339},` +
 	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275}]}`)
-
-// nowhere answers like a store but stores nothing. It is the baseline of BenchmarkHTTP.
-type nowhere struct {
-	order.Store
-	ids *uuidv7.Source
-}
-
-func (n nowhere) Place(_ context.Context, r *order.Request) (order.Placed, error) {
-	id := n.ids.Next()
-	event.SetID(r.Payload, id)
-	return order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload,
-		Publication: order.Publication{State: order.Pending}}}, nil
-}
-
-// BenchmarkHTTP places orders over 256 connections for some seconds, once stored and once not, in turn, and reports the
-// ratio of the rates. Client and server share the machine.
-//
-//	go test -run - -bench BenchmarkHTTP -benchtime 1x ./order/orderapi
-func BenchmarkHTTP(b *testing.B) {
-	_, store := benchStore(b)
-	stored := serve(b, store, auth.Unguarded())
-	unstored := serve(b, nowhere{ids: uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})}, auth.Unguarded())
-	var with, without float64
-	for range b.N {
-		for range 3 { // alternating, so that a noisy neighbour affects both
-			without += hammer(b, unstored, "", 2*time.Second)
-			with += hammer(b, stored, "", 2*time.Second)
-		}
-	}
-	b.ReportMetric(with/float64(3*b.N), "stored/s")
-	b.ReportMetric(without/float64(3*b.N), "unstored/s")
-	b.ReportMetric(with/without, "stored/unstored")
-	b.ReportMetric(0, "ns/op")
-}
 
 func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
 	b.Helper()
@@ -103,6 +69,7 @@ func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) 
 	handler := front.Wrap(orderapi.New(orderapi.Config{
 		Orders: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Unlimited(),
 		Gate: admission.Unlimited(),
+		Acks: ack.New(ack.Config{}, nil, prometheus.NewRegistry()), // local, so it asks nobody
 	}))
 	server := web.New(web.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {
@@ -140,31 +107,40 @@ func hammer(b *testing.B, address, credential string, d time.Duration) float64 {
 	return float64(placed.Load()) / time.Since(start).Seconds()
 }
 
-// conn is a client that costs little compared with the server. It sends one request of fixed bytes at a time.
+// conn is a client that costs little compared with the server. It sends one request at a time. Only the idempotency key
+// changes from request to request.
 type conn struct {
 	net.Conn
 	reader  *bufio.Reader
 	request []byte
+	keyAt   int
 }
+
+// benchKeys numbers the idempotency keys.
+var benchKeys atomic.Int64
+
+func benchKey() string { return fmt.Sprintf("key-%016x", uint64(benchKeys.Add(1))*0x9E3779B97F4A7C15) }
 
 func dial(address, credential string) (*conn, error) {
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	head := "Host: " + address
+	key := benchKey()
+	head := "Host: " + address + "\r\nIdempotency-Key: " + key
 	if credential != "" {
 		head += "\r\nAuthorization: Bearer " + credential
 	}
 	request := fmt.Appendf(nil, "POST /v1/orders HTTP/1.1\r\n%s\r\nContent-Type: application/json\r\nContent-Length: "+
 		"%d\r\n\r\n%s",
 		head, len(benchBody), benchBody)
-	return &conn{Conn: c, reader: bufio.NewReader(c), request: request}, nil
+	return &conn{Conn: c, reader: bufio.NewReader(c), request: request, keyAt: bytes.Index(request, []byte(key))}, nil
 }
 
 var contentLength = []byte("Content-Length: ")
 
 func (c *conn) place() error {
+	copy(c.request[c.keyAt:], benchKey())
 	if _, err := c.Write(c.request); err != nil {
 		return err
 	}

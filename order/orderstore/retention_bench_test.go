@@ -3,6 +3,7 @@ package orderstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -130,7 +131,9 @@ func latencies(b *testing.B, store *orderstore.Store, writers int, d time.Durati
 	for w := range writers {
 		wait.Go(func() {
 			for {
-				r := request(n.Add(1), false)
+				number := n.Add(1)
+				r := request(number, true)
+				identify(r, "", r.Reference, fmt.Sprint(number%100_000))
 				began := time.Now()
 				if began.After(end) {
 					return

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,9 +99,15 @@ type placer struct {
 	conn    net.Conn
 	reader  *bufio.Reader
 	request []byte
+	keyAt   int // where the idempotency key stands, which each order has of its own
 }
 
-const loadBody = `{"reference":"536365","currency":"GBP","lines":[` +
+// loadKeys numbers the idempotency keys.
+var loadKeys atomic.Int64
+
+func loadKey() string { return fmt.Sprintf("key-%016x", uint64(loadKeys.Add(1))*0x9E3779B97F4A7C15) }
+
+const loadBody = `{"reference":"536365","customer_id":"17850","currency":"GBP","lines":[` +
 	`{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255},` +
 	`{"sku":"71053","description":"WHITE METAL LANTERN","quantity":6,"unit_price":339},` +
 	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275}]}`
@@ -110,17 +117,22 @@ func newPlacer(addr, credential, body string) (*placer, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := ""
+	key := loadKey()
+	head := "Idempotency-Key: " + key + "\r\n"
 	if credential != "" {
-		head = "Authorization: Bearer " + credential + "\r\n"
+		head += "Authorization: Bearer " + credential + "\r\n"
 	}
-	return &placer{conn: conn, reader: bufio.NewReader(conn), request: fmt.Appendf(nil,
+	request := fmt.Appendf(nil,
 		"POST /v1/orders HTTP/1.1\r\nHost: order\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		head, len(body), body)}, nil
+		head, len(body), body)
+	return &placer{
+		conn: conn, reader: bufio.NewReader(conn), request: request, keyAt: bytes.Index(request, []byte(key)),
+	}, nil
 }
 
 // place returns the answer's status.
 func (p *placer) place() (int, error) {
+	copy(p.request[p.keyAt:], loadKey())
 	if _, err := p.conn.Write(p.request); err != nil {
 		return 0, err
 	}

@@ -17,7 +17,6 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/outbox"
@@ -105,23 +104,6 @@ func smallOrders(n int) []outbox.Message {
 		}
 	}
 	return messages
-}
-
-// bare returns m as a producer without an outbox would send it, with the same headers.
-func bare(topic *string, m *outbox.Message, slot int) *confluent.Message {
-	envelope := cloudevent.Envelope{
-		ID: m.ID.String(), Source: event.Source, Type: m.Type, Subject: m.Subject, Time: m.Time, DataSchema: m.Schema,
-		ContentType: m.ContentType, Lineage: "00000000000000000000000000000000", Sequence: uint64(slot + 1),
-		Previous: uint64(slot),
-	}
-	message := &confluent.Message{
-		TopicPartition: confluent.TopicPartition{Topic: topic, Partition: confluent.PartitionAny},
-		Key:            m.Key, Value: m.Value, Timestamp: m.Time,
-	}
-	for _, h := range envelope.Headers() {
-		message.Headers = append(message.Headers, confluent.Header(h))
-	}
-	return message
 }
 
 // bareProducer is idempotent and has no transactions.
