@@ -74,9 +74,9 @@ bench: ## Measure the services as they are used, beside peers, in ten minutes. A
 	@mkdir -p bin
 	cd bench && go run . -out ../bin/report.json $(ARGS)
 
-bench-full: ## The same with ten million orders and with all peers, PostgreSQL among them
+bench-full: ## The same with ten million orders, and with peers that Debian has to install: postgresql, libsqlite3-dev, maven, a JDK
 	@mkdir -p bin
-	cd bench && go run . -full -out ../bin/report.json $(ARGS)
+	cd bench && go run -tags 'full libsqlite3' . -full -orders 10000000 -events 1000000 -invoices 100000 -out ../bin/report.json $(ARGS)
 
 performance: ## Make docs/performance.md of what make bench or make bench-full measured last
 	@mkdir -p docs/performance

@@ -55,7 +55,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.IntVar(&o.messages, "messages", 300_000, "messages that the row drain publishes")
 	flags.IntVar(&o.events, "events", 500_000, "events that the row ingest counts")
 	flags.IntVar(&o.invoices, "invoices", 30_000, "invoices that the row import places")
-	flags.BoolVar(&o.full, "full", false, "also the peers that take long or must be installed")
+	flags.BoolVar(&o.full, "full", false, "also the peers that take long or must be installed; the program must be "+
+		"built with -tags 'full libsqlite3'")
 	flags.StringVar(&o.out, "out", "", "write the report to this file")
 	flags.StringVar(&o.dir, "dir", "", "put files below this directory, on the disk to be measured; empty for the "+
 		"usual one for temporary files")

@@ -55,7 +55,25 @@ func measureIngest(ctx context.Context, b *bench, r *report.Row) error {
 			Peer: "a reader that does nothing"},
 		report.Figure{Name: "CPU", Series: "CPU of Ordertally"})
 	r.Note("%d events, one an order.", b.events)
-	return b.inTurn(ctx, contestant{"bare reader", read}, contestant{"Ordertally", count})
+	contestants := []contestant{{"bare reader", read}, {"Ordertally", count}}
+	if b.full {
+		const name = "Kafka Streams, exactly_once_v2, with deduplication"
+		program, err := b.buildStreams(ctx)
+		if err != nil {
+			return err
+		}
+		contestants = append(contestants, contestant{name, func(ctx context.Context) error {
+			rate, cpu, err := b.countWithStreams(ctx, program, broker)
+			if err == nil {
+				r.AddPeer(name, eventsPerSecond, rate)
+				r.AddPeer("CPU of Kafka Streams", "us an event", cpu)
+			}
+			return err
+		}})
+		r.Figures = append(r.Figures, report.Figure{Name: "of Kafka Streams", Series: "Ordertally", Of: name,
+			Goal: 2.5, Peer: "Kafka Streams"})
+	}
+	return b.inTurn(ctx, contestants...)
 }
 
 // countAll returns the events a second that an activity service counts into a new file, and its processor time an

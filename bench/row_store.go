@@ -14,16 +14,26 @@ const (
 	milliseconds    = "ms"
 )
 
+// storePeer is a store that keeps the same records.
+type storePeer struct {
+	name  string
+	open  opener
+	goals map[int]float64 // by writers
+}
+
 // measureStores has writers place orders in each store. Each store has a new file for each number of writers, which
 // grows from round to round.
 func measureStores(ctx context.Context, b *bench, r *report.Row) error {
-	peers := []struct {
-		name  string
-		open  opener
-		goals map[int]float64 // by writers
-	}{
+	peers := []storePeer{
 		{"naive Update", stores.OpenNaive, map[int]float64{1: 1, 64: 18, 256: 36}},
 		{"Pebble", stores.OpenPebble, map[int]float64{64: 1, 256: 1.5}},
+	}
+	if b.full {
+		more, err := morePeers()
+		if err != nil {
+			return err
+		}
+		peers = append(peers, more...)
 	}
 	for _, writers := range []int{1, 64, 256} {
 		name := func(store string) string { return fmt.Sprintf("%s, %d writers", store, writers) }
