@@ -89,7 +89,7 @@ func (b *bench) fullFile(ctx context.Context) (path string, err error) {
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return "", err
 	}
-	const perOrder = 2500                   // with what building takes
+	const perOrder = 1200                   // with what building takes
 	free := int64(disk.Bavail) * disk.Bsize //nolint:gosec // of a disk
 	if need := b.orders * perOrder; free < need {
 		return "", fmt.Errorf("%d orders need %d MiB of disk and %d are free: say -orders or -dir", b.orders,
