@@ -22,7 +22,14 @@ func FillForBenchmark(ctx context.Context, path string, keys int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Discard()) }()
-	err = b.Write(ctx, func(tx *boltdb.Tx) error { return runs.Create(tx, indexesBucket, indexSpecs()) })
+	err = b.Write(ctx, func(tx *boltdb.Tx) error {
+		for _, name := range buckets() {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return runs.Create(tx, indexesBucket, indexSpecs())
+	})
 	if err != nil {
 		return err
 	}
