@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/uuidv7"
@@ -96,7 +94,8 @@ func decodeReason(body []byte) (string, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return "", nil
 	}
-	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body}
+	s := newScanner(body, time.Time{})
+	defer s.release()
 	if s.outermost() {
 		readMembers(&s, "", event.CancellationFields, &c, nil)
 	}

@@ -1,12 +1,9 @@
 package order
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/shared/event"
 )
@@ -20,7 +17,8 @@ var answered = []string{"placed_by", "status", "cancelled_at", "cancelled_by", "
 //
 // The error is a *Rejection. It lists every violation, or the place where the body stops being JSON.
 func DecodeDraft(body []byte, now time.Time) (Draft, error) {
-	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body, now: now}
+	s := newScanner(body, now)
+	defer s.release()
 	var d Draft
 	if s.outermost() {
 		broken := readMembers(&s, "", event.OrderFields, &d, answered)
@@ -39,7 +37,9 @@ const MemberKey = "idempotency_key"
 // decodeLine reads a line of a batch as DecodeDraft reads a body. The key is "" if there is none.
 func decodeLine(line []byte, now time.Time) (d Draft, key string, err error) {
 	given := ""
-	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(line)), body: line, now: now, key: &given}
+	s := newScanner(line, now)
+	defer s.release()
+	s.key = &given
 	if s.outermost() {
 		broken := readMembers(&s, "", event.OrderFields, &d, answered)
 		s.checkDraft(&d, broken)
@@ -192,6 +192,9 @@ func (s *scanner) lines(atMost int) (lines []event.Line) {
 			tooMany = true
 			s.skip()
 			continue
+		}
+		if lines == nil {
+			lines = make([]event.Line, 0, 4)
 		}
 		lines = append(lines, event.Line{})
 		if s.enter('{', "an object") {

@@ -38,7 +38,8 @@ func HashKey(caller, key string) KeyHash {
 	if key == "" {
 		return KeyHash{}
 	}
-	sum := sha256.Sum256([]byte(caller + "\x00" + key))
+	var room [MaxKey + 64]byte // enough for most, without an allocation
+	sum := sha256.Sum256(append(append(append(room[:0], caller...), 0), key...))
 	return KeyHash(sum[:len(KeyHash{})])
 }
 

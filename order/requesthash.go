@@ -6,6 +6,7 @@ import (
 	"hash"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"ordertally/shared/event"
@@ -39,10 +40,12 @@ func (h RequestHash) Placed(o *event.Order) bool {
 
 // hashFields hashes the given fields, among those that a request may have.
 func hashFields[T any](fields []event.Field[T], v *T) (sum RequestHash) {
-	h := valueHasher{hash: sha256.New(), buffer: make([]byte, 0, hashBuffer)}
-	addFields(&h, fields, v)
+	h, _ := valueHashers.Get().(*valueHasher)
+	h.hash.Reset()
+	addFields(h, fields, v)
 	h.flush()
-	h.hash.Sum(sum[:0])
+	copy(sum[:], h.hash.Sum(h.buffer))
+	valueHashers.Put(h)
 	return sum
 }
 
@@ -69,6 +72,9 @@ func addField[T any](h *valueHasher, f *event.Field[T], v *T) {
 		}
 	case *map[string]string:
 		h.count(f.Name, len(*value))
+		if len(*value) == 0 {
+			return
+		}
 		for _, key := range slices.Sorted(maps.Keys(*value)) {
 			h.append(key)
 			h.append((*value)[key])
@@ -79,6 +85,11 @@ func addField[T any](h *valueHasher, f *event.Field[T], v *T) {
 }
 
 const hashBuffer = 1 << 10
+
+// A placement that makes a hasher allocates half more memory.
+var valueHashers = sync.Pool{New: func() any {
+	return &valueHasher{hash: sha256.New(), buffer: make([]byte, 0, hashBuffer)}
+}}
 
 // valueHasher hashes named values. Each text follows its length, so different sequences of values never produce the
 // same bytes.

@@ -63,17 +63,21 @@ type Outbox interface {
 type Acks struct {
 	config  Config
 	outbox  Outbox
-	left    *prometheus.CounterVec
+	left    map[Durability]prometheus.Counter
 	refused prometheus.Counter
 }
 
 // New returns Acks of the messages in o. It registers order_acks_total{durability} and order_not_replicated_total.
 func New(config Config, o Outbox, reg prometheus.Registerer) *Acks {
 	settings.Fill(&config)
-	return &Acks{config: config, outbox: o,
-		left: metric.Counters(reg, "order_acks_total",
-			"Placements and cancellations answered as stored, replays too, by where they were known to be.",
-			"durability", Durabilities()),
+	left := metric.Counters(reg, "order_acks_total",
+		"Placements and cancellations answered as stored, replays too, by where they were known to be.",
+		"durability", Durabilities())
+	byDurability := map[Durability]prometheus.Counter{}
+	for _, d := range Durabilities() {
+		byDurability[d] = left.WithLabelValues(string(d))
+	}
+	return &Acks{config: config, outbox: o, left: byDurability,
 		refused: metric.Counter(reg, "order_not_replicated_total",
 			"Placements and cancellations that were stored and answered 503 because Kafka did not confirm them."),
 	}
@@ -116,7 +120,7 @@ func (a *Acks) Wait(ctx context.Context, answer Answer) (Durability, error) {
 	case answer.Published:
 		durability = Kafka
 	}
-	a.left.WithLabelValues(string(durability)).Inc()
+	a.left[durability].Inc()
 	return durability, nil
 }
 

@@ -40,7 +40,7 @@ var benchBody = []byte(`{"reference":"536365","customer_id":"17850","currency":"
 	`{"sku":"71053","description":"WHITE METAL LANTERN","quantity":6,"unit_price":339},` +
 	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275}]}`)
 
-func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
+func benchStore(b testing.TB) (*boltdb.DB, order.Store) {
 	b.Helper()
 	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{Format: orderstore.Format})
 	if err != nil {
@@ -58,7 +58,7 @@ func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
 	return db, store
 }
 
-func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) {
+func serve(b testing.TB, store order.Store, guard *auth.Guard) (address string) {
 	b.Helper()
 	placement, err := order.NewOrders(store, clock.System{})
 	if err != nil {

@@ -16,6 +16,9 @@ const (
 	preference = "durability"
 )
 
+// durabilities are values of a header field. Nobody changes them.
+var durabilities = map[ack.Durability][]string{ack.Local: {string(ack.Local)}, ack.Kafka: {string(ack.Kafka)}}
+
 // acknowledge waits until an answer may leave, and sets its headers. It comes after the placement, so that admission
 // measures only how long the file takes.
 func (a *api) acknowledge(w http.ResponseWriter, r *http.Request, answer ack.Answer) (ack.Durability, error) {
@@ -24,7 +27,7 @@ func (a *api) acknowledge(w http.ResponseWriter, r *http.Request, answer ack.Ans
 	if err != nil {
 		return "", err
 	}
-	w.Header().Set(headerDurability, string(durability))
+	w.Header()[headerDurability] = durabilities[durability]
 	if answer.Asked {
 		w.Header().Set(headerApplied, preference+"="+string(ack.Kafka))
 	}

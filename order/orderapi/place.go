@@ -49,7 +49,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if placed.Replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	web.WriteJSON(w, http.StatusCreated, appendPlaced(nil, &placed.Stored))
+	web.WriteJSON(w, http.StatusCreated, appendPlaced(make([]byte, 0, len(placed.Payload)+100), &placed.Stored))
 	return nil
 }
 

@@ -68,9 +68,16 @@ func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
 // so later changes of the order are not in it.
 func appendPlaced(b []byte, o *order.Stored) []byte {
 	b = append(b, o.Payload[:len(o.Payload)-1]...)
-	b = appendMember(b, "publication", o.Publication)
+	if p := &o.Publication; p.State == order.Pending && p.Attempts != nil && *p.Attempts == 0 && p.At.IsZero() {
+		b = append(b, publicationOfNew...)
+	} else {
+		b = appendMember(b, "publication", o.Publication)
+	}
 	return append(b, '}')
 }
+
+// publicationOfNew is the member that nearly every answer to a placement has.
+var publicationOfNew = appendMember(nil, "publication", order.Publication{State: order.Pending, Attempts: new(int)})
 
 // appendOrder appends the order with everything known about it.
 func appendOrder(b []byte, o *order.Stored) []byte {

@@ -64,7 +64,7 @@ func (r *row) again(id uuidv7.ID) (outbox.Message, error) {
 	if err != nil {
 		return outbox.Message{}, fmt.Errorf("order %s: %w", id, err)
 	}
-	return r.created(id, payload), nil
+	return r.created(id, payload, headersOf(r.key, r.hash)), nil
 }
 
 // again returns the message of the cancellation as it was appended, without its trace. placed is the order's row.

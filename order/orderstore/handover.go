@@ -117,7 +117,7 @@ func (h *handover) decide(offer *order.Handover) (order.Verdict, error) {
 		return h.supersede(offer, found.ID)
 	}
 	r := offer.Request
-	if _, err := h.store.insert(h.tx, offer.ID, offer.MessageID, r, contentOf(r.Payload, r.Order)); err != nil {
+	if _, err := h.store.insert(h.tx, offer.ID, offer.MessageID, r, prepare(r)); err != nil {
 		return order.Verdict{}, err
 	}
 	h.placed++

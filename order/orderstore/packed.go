@@ -46,7 +46,7 @@ func contentOf(payload []byte, o *event.Order) content {
 		}
 		o = &decoded
 	}
-	var e codec.Encoder
+	e := codec.NewEntry(len(payload))
 	packObject(&e, packedOrder, o)
 	c := content{true, e.Encoded()}
 	again, err := c.order(uuidv7.ID{}, o.PlacedAt)
@@ -72,9 +72,9 @@ func (c content) order(id uuidv7.ID, placedAt time.Time) (event.Order, error) {
 	if id != (uuidv7.ID{}) {
 		o.ID = id.String()
 	}
-	d := codec.NewDecoder(c.bytes)
-	unpackObject(&d, packedOrder, &o)
-	return o, d.End()
+	u := unpacker{codec.NewDecoder(c.bytes), string(c.bytes)}
+	unpackObject(&u, packedOrder, &o)
+	return o, u.End()
 }
 
 // payload returns the JSON. It shares no memory with the row.
@@ -138,7 +138,19 @@ func packValue(e *codec.Encoder, value any) {
 	}
 }
 
-func unpackObject[T any](d *codec.Decoder, fields []event.Field[T], v *T) {
+// unpacker unpacks. All texts of an order share the memory of one.
+type unpacker struct {
+	codec.Decoder
+	whole string
+}
+
+func (u *unpacker) text() string {
+	n := len(u.Bytes())
+	end := len(u.whole) - u.Left()
+	return u.whole[end-n : end]
+}
+
+func unpackObject[T any](d *unpacker, fields []event.Field[T], v *T) {
 	given := d.Uint()
 	for i := range fields {
 		bit := uint64(1) << fields[i].Number
@@ -152,10 +164,10 @@ func unpackObject[T any](d *codec.Decoder, fields []event.Field[T], v *T) {
 	}
 }
 
-func unpackValue(d *codec.Decoder, value any) {
+func unpackValue(d *unpacker, value any) {
 	switch value := value.(type) {
 	case *string:
-		*value = d.Text()
+		*value = d.text()
 	case *int64:
 		*value = int64(d.Uint()) //nolint:gosec // written from an int64
 	case *[]event.Line:
@@ -167,8 +179,8 @@ func unpackValue(d *codec.Decoder, value any) {
 		n := d.Len()
 		*value = make(map[string]string, n)
 		for ; n > 0 && d.Err() == nil; n-- {
-			name := d.Text()
-			(*value)[name] = d.Text()
+			name := d.text()
+			(*value)[name] = d.text()
 		}
 	}
 }

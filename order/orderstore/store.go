@@ -128,7 +128,7 @@ func (s *Store) outcome(placed order.Placed, err error) (order.Placed, error) {
 
 // placing returns the function that places an order in a transaction. It sets placed.
 func (s *Store) placing(r *order.Request, placed *order.Placed) func(*boltdb.Tx) error {
-	rest := contentOf(r.Payload, r.Order)
+	rest := prepare(r)
 	return func(tx *boltdb.Tx) error {
 		found, err := s.replay(tx, r)
 		if err != nil {
@@ -237,16 +237,16 @@ func (s *Store) find(tx *boltdb.Tx, id uuidv7.ID, hash order.RequestHash, other 
 }
 
 // insert stores an order, appends its message with the id messageID, and returns the message's slot. rest is the
-// request's contentOf.
+// prepare's.
 func (s *Store) insert(
-	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, rest content,
+	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, rest prepared,
 ) (slot uint64, err error) {
 	event.SetID(r.Payload, id)
 	placed := row{
 		message:  message{kind: event.TypeCreated, id: messageID},
-		placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, content: rest,
+		placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, content: rest.content,
 	}
-	m := placed.created(id, r.Payload)
+	m := placed.created(id, r.Payload, rest.headers)
 	m.Trace, m.Stored = r.Trace, true
 	slot, err = s.outbox.Append(tx, m)
 	if err != nil {
@@ -261,12 +261,22 @@ func (s *Store) insert(
 	return slot, s.index(tx, id, r)
 }
 
-// created returns the message of the placement. payload is the order's.
-func (r *row) created(id uuidv7.ID, payload []byte) outbox.Message {
+// prepared is what a request needs for its row and message. It is made before the request's turn in the committer.
+type prepared struct {
+	content content
+	headers []cloudevent.Header
+}
+
+func prepare(r *order.Request) prepared {
+	return prepared{contentOf(r.Payload, r.Order), headersOf(r.Key, r.Hash)}
+}
+
+// created returns the message of the placement. payload is the order's, and headers those of its key.
+func (r *row) created(id uuidv7.ID, payload []byte, headers []cloudevent.Header) outbox.Message {
 	subject := id.String()
 	return outbox.Message{
 		ID: r.message.id, Key: []byte(subject), Type: r.message.kind, Subject: subject, Schema: event.SchemaCreated,
-		ContentType: event.ContentType, Time: r.placedAt, Headers: headersOf(r.key, r.hash), Value: payload,
+		ContentType: event.ContentType, Time: r.placedAt, Headers: headers, Value: payload,
 	}
 }
 

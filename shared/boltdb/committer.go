@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,6 +25,13 @@ type request struct {
 	done  chan error // buffered, so the committer never waits for a caller
 	err   error      // the answer, once the group is durable
 	next  *request   // comes right behind it; see WriteAll
+	tx    Tx         // what fn gets
+}
+
+// in returns what fn gets in a transaction.
+func (r *request) in(tx *bbolt.Tx) *Tx {
+	r.tx = Tx{Tx: tx, after: &r.after}
+	return &r.tx
 }
 
 // appendTo appends the request, and those right behind it, to a group.
@@ -44,16 +52,22 @@ func (r *request) appendTo(group []*request) []*request {
 // A request whose context ends before its turn does not run. Once its turn has come, the call waits for the outcome,
 // whatever the context says. Besides fn's own, the errors are ErrClosed, ErrFull and ErrOutcomeUnknown.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
-	r := &request{ctx: ctx, fn: fn, done: make(chan error, 1)}
-	if err := db.ask(ctx, r); err != nil {
-		return err
+	r, _ := singleRequests.Get().(*request)
+	r.ctx, r.fn = ctx, fn
+	err := db.ask(ctx, r)
+	if err == nil {
+		if err = <-r.done; err != nil {
+			db.notice(err)
+		}
 	}
-	err := <-r.done
-	if err != nil {
-		db.notice(err)
-	}
+	clear(r.after)
+	*r = request{done: r.done, after: r.after[:0]} // the committer has no more use for it
+	singleRequests.Put(r)
 	return err
 }
+
+// singleRequests are requests of Write that wait for their next use.
+var singleRequests = sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }}
 
 // WriteAll does as Write for each of the functions, and returns the error of each. They run one after the other, in
 // one group. Each stands for itself: one that fails does not fail the others.
@@ -206,11 +220,12 @@ func (db *DB) giveUp(group []*request, err error) bool {
 // otherwise -1.
 func (db *DB) run(tx *bbolt.Tx, group []*request) (wrote bool, culprit int) {
 	for i, r := range group {
-		r.after = nil
+		clear(r.after)
+		r.after = r.after[:0]
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
-		r.err = db.call(r.fn, &Tx{Tx: tx, after: &r.after})
+		r.err = db.call(r.fn, r.in(tx))
 		var refused refusal
 		switch {
 		case r.err == nil:

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -81,15 +82,26 @@ func Encode(o *Order) []byte {
 var noID = strings.Repeat(" ", uuidv7.TextLen)
 
 func appendOrder(b []byte, o *Order) []byte {
-	whole := *o
-	whole.ID += noID[min(len(o.ID), uuidv7.TextLen):]
-	return appendObject(b, OrderFields, &whole)
+	id := noID
+	if o.ID != "" {
+		id = o.ID + noID[min(len(o.ID), uuidv7.TextLen):]
+	}
+	b = quote(append(b, `{"id":`...), id)
+	for i := range OrderFields[1:] { // the first one is the id
+		b = OrderFields[1+i].append(b, o)
+	}
+	return append(b, '}')
 }
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Encodes reports whether payload is what Encode returns for o, whatever the ids are.
 func Encodes(o *Order, payload []byte) bool {
 	const idEnd = idStart + uuidv7.TextLen
-	again := Encode(o)
+	buffer, _ := buffers.Get().(*[]byte)
+	again := appendOrder((*buffer)[:0], o)
+	*buffer = again
+	defer buffers.Put(buffer)
 	return len(payload) == len(again) && bytes.Equal(payload[:idStart], again[:idStart]) &&
 		bytes.Equal(payload[idEnd:], again[idEnd:])
 }

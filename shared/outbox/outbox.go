@@ -169,16 +169,15 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	if msg.Stored {
 		r.sum = checksum(msg.Value)
 	}
-	if err := o.appendRow(tx, &r); err != nil {
+	if err := o.appendRow(tx, &r, 1); err != nil {
 		return 0, fmt.Errorf("append to the outbox: %w", err)
 	}
-	tx.AfterCommit(func() { o.retained.Add(1) })
 	return r.slot, nil
 }
 
 // appendRow stores r under the next slot. A new message takes that slot as its origin and now as its commit time. One
-// that is tried again keeps both.
-func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
+// that is tried again keeps both. more is by how many rows the outbox has grown then.
+func (o *Outbox) appendRow(tx *boltdb.Tx, r *row, more int64) error {
 	messages := tx.Bucket(rootBucket).Bucket(messagesBucket)
 	messages.FillPercent = tailFill
 	slot, err := messages.NextSequence()
@@ -194,7 +193,10 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 		return err
 	}
 	committed := *r
-	tx.AfterCommit(func() { o.queue.push(committed) })
+	tx.AfterCommit(func() {
+		o.retained.Add(more)
+		o.queue.push(committed)
+	})
 	return nil
 }
 

@@ -93,7 +93,7 @@ func (o *Outbox) moveToTail(tx *boltdb.Tx, e *entry) (retried, error) {
 			return retried{}, err
 		}
 	}
-	if err := o.appendRow(tx, &r); err != nil {
+	if err := o.appendRow(tx, &r, 0); err != nil {
 		return retried{}, err
 	}
 	if err := putSealed(root.Bucket(movedBucket), slotKey(r.origin), slotKey(r.slot)); err != nil {

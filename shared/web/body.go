@@ -89,7 +89,10 @@ func checkMediaType(h http.Header, want string) error {
 	if len(types) == 0 || types[0] == "" {
 		return unsupported("The request has no Content-Type. Send " + want + ".")
 	}
-	mediaType, _, err := mime.ParseMediaType(types[0])
+	mediaType, err := types[0], error(nil)
+	if mediaType != want {
+		mediaType, _, err = mime.ParseMediaType(mediaType)
+	}
 	if len(types) > 1 || err != nil || mediaType != want {
 		return unsupported("The request's Content-Type is not " + want + ".")
 	}

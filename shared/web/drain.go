@@ -38,7 +38,7 @@ type underway struct {
 
 // request is a request being handled.
 type request struct {
-	control  *http.ResponseController
+	w        http.ResponseWriter
 	conn     *boundedConn // nil if not known
 	received atomic.Bool  // its whole body was read
 }
@@ -49,7 +49,7 @@ func (u *underway) begin(w http.ResponseWriter, r *http.Request) (end func()) {
 	if conn != nil {
 		conn.begun.Store(true)
 	}
-	q := &request{control: http.NewResponseController(w), conn: conn}
+	q := &request{w: w, conn: conn}
 	if r.Body == nil || r.Body == http.NoBody {
 		q.received.Store(true)
 	} else {
@@ -87,10 +87,10 @@ func (u *underway) cutSilent(now time.Time) {
 	defer u.mu.Unlock()
 	for q := range u.requests {
 		if !q.received.Load() {
-			_ = q.control.SetReadDeadline(now) // fails if the connection is closed
+			_ = http.NewResponseController(q.w).SetReadDeadline(now) // fails if the connection is closed
 		}
 		if q.conn != nil && q.conn.blocked() >= silence {
-			_ = q.control.SetWriteDeadline(now)
+			_ = http.NewResponseController(q.w).SetWriteDeadline(now)
 		}
 	}
 }

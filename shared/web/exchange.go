@@ -15,6 +15,10 @@ type exchange struct {
 
 type exchangeKey struct{}
 
+func withExchange(ctx context.Context, ex *exchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, ex)
+}
+
 // exchangeOf returns the request's exchange. Without a Front or Metrics.Instrument around, nobody reads it.
 func exchangeOf(ctx context.Context) *exchange {
 	if ex, ok := ctx.Value(exchangeKey{}).(*exchange); ok {

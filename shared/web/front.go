@@ -27,9 +27,9 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 	if f.Quiet {
 		usual = zerolog.DebugLevel
 	}
-	return f.Metrics.Instrument(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return f.Metrics.instrument(func(rec *recorder, r *http.Request, ex *exchange) {
 		ctx, span := f.Tracing.Begin(r.Context(), r.Header)
-		ex, rec, began := exchangeOf(ctx), newRecorder(w), time.Now()
+		began := time.Now()
 		ex.trace = span.Trace
 		completed := false
 		defer func() { // even when the handler panics to cut the connection
@@ -48,7 +48,7 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 					Str("remote", r.RemoteAddr).Msg("request")
 			}
 		}()
-		next.ServeHTTP(rec, r.WithContext(ctx))
+		next.ServeHTTP(rec, r.WithContext(withExchange(ctx, ex)))
 		completed = true
-	}))
+	})
 }

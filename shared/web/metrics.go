@@ -1,7 +1,7 @@
 package web
 
 import (
-	"context"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -22,6 +22,7 @@ type Metrics struct {
 	inFlight atomic.Int64
 	panics   prometheus.Counter
 	refused  prometheus.Counter
+	known    atomic.Pointer[map[seriesKey]series]
 }
 
 // NewMetrics registers http_requests_total{method,route,status}, http_request_duration_seconds{method,route},
@@ -53,6 +54,12 @@ func (m *Metrics) ConnectionRefused() { m.refused.Inc() }
 // Instrument counts and times the requests that next handles. It must be the outermost handler, so that no answer is
 // missed. The route label is the one that a [Router] inside finds.
 func (m *Metrics) Instrument(next http.Handler) http.Handler {
+	return m.instrument(func(rec *recorder, r *http.Request, ex *exchange) {
+		next.ServeHTTP(rec, r.WithContext(withExchange(r.Context(), ex)))
+	})
+}
+
+func (m *Metrics) instrument(next func(*recorder, *http.Request, *exchange)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.inFlight.Add(1)
 		defer m.inFlight.Add(-1)
@@ -61,17 +68,51 @@ func (m *Metrics) Instrument(next http.Handler) http.Handler {
 		rec := newRecorder(w)
 		completed := false
 		defer func() { // even when the handler panics
-			status := "aborted"
+			status := 0
 			if completed || rec.status != 0 {
-				status = strconv.Itoa(rec.statusOrOK())
+				status = rec.statusOrOK()
 			}
-			method := methodLabel(r.Method)
-			m.requests.WithLabelValues(method, ex.route, status).Inc()
-			m.seconds.WithLabelValues(method, ex.route).Observe(time.Since(start).Seconds())
+			s := m.seriesOf(seriesKey{methodLabel(r.Method), ex.route, status})
+			s.requests.Inc()
+			s.seconds.Observe(time.Since(start).Seconds())
 		}()
-		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex)))
+		next(rec, r, ex)
 		completed = true
 	})
+}
+
+// series are the series of one kind of answer. They are looked up once.
+type series struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
+type seriesKey struct {
+	method, route string
+	status        int // 0 for a connection that was cut
+}
+
+func (m *Metrics) seriesOf(key seriesKey) series {
+	known := m.known.Load()
+	if known != nil {
+		if s, ok := (*known)[key]; ok {
+			return s
+		}
+	}
+	status := "aborted"
+	if key.status != 0 {
+		status = strconv.Itoa(key.status)
+	}
+	s := series{
+		requests: m.requests.WithLabelValues(key.method, key.route, status),
+		seconds:  m.seconds.WithLabelValues(key.method, key.route),
+	}
+	next := map[seriesKey]series{key: s}
+	if known != nil {
+		maps.Copy(next, *known)
+	}
+	m.known.Store(&next) // one that is lost to another goroutine is looked up again
+	return s
 }
 
 func methodLabel(method string) string {

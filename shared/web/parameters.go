@@ -18,6 +18,9 @@ const (
 
 // Parameters reads the query string. Only known names may be in it, each once. The error is a problem.
 func Parameters(r *http.Request, known ...string) (url.Values, error) {
+	if r.URL.RawQuery == "" && len(known) == 0 {
+		return nil, nil //nolint:nilnil // no values, and nothing wrong
+	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, InvalidParameter("The query string", "is malformed: "+err.Error()+".")

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -36,6 +37,8 @@ type Route struct {
 // never sets Allow.
 type Router struct {
 	mux *mux.Router
+	// plain has the resources whose templates have no variables, as mux finds them.
+	plain map[string]http.Handler
 }
 
 // NewRouter builds the router. It panics on a malformed template, a method that a path has twice, or a missing handler:
@@ -63,13 +66,25 @@ func NewRouter(routes []Route) *Router {
 	for _, res := range resources {
 		res.finish()
 	}
-	return &Router{mux: m}
+	plain := map[string]http.Handler{}
+	for path := range resources {
+		var match mux.RouteMatch
+		r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}}
+		if !strings.Contains(path, "{") && m.Match(r, &match) && len(match.Vars) == 0 {
+			plain[path] = match.Handler
+		}
+	}
+	return &Router{mux: m, plain: plain}
 }
 
 // ServeHTTP answers one request.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !plainPath(r) {
 		notFound(w, r)
+		return
+	}
+	if plain := rt.plain[r.URL.Path]; plain != nil && r.URL.RawPath == "" {
+		plain.ServeHTTP(w, r)
 		return
 	}
 	// mux.Router.ServeHTTP would copy the request twice.
@@ -95,10 +110,10 @@ func plainPath(r *http.Request) bool {
 	if strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") {
 		return false
 	}
-	segments := strings.Split(path[1:], "/")
-	for i, segment := range segments {
-		last := i == len(segments)-1 // "/" and a trailing slash end in an empty segment
-		if segment == "." || segment == ".." || segment == "" && !last {
+	for rest, more := path[1:], true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		if segment == "." || segment == ".." || segment == "" && more { // "/" and a trailing slash end in an empty one
 			return false
 		}
 	}

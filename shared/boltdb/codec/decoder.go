@@ -47,6 +47,9 @@ func (d *Decoder) Fail() { d.rest, d.bad = nil, true }
 // More reports whether anything is left.
 func (d *Decoder) More() bool { return len(d.rest) > 0 }
 
+// Left returns how many bytes are left.
+func (d *Decoder) Left() int { return len(d.rest) }
+
 // Err is ErrCorrupt once a value was not there.
 func (d *Decoder) Err() error {
 	if d.bad {
