@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
@@ -52,22 +51,16 @@ func (r *request) appendTo(group []*request) []*request {
 // A request whose context ends before its turn does not run. Once its turn has come, the call waits for the outcome,
 // whatever the context says. Besides fn's own, the errors are ErrClosed, ErrFull and ErrOutcomeUnknown.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
-	r, _ := singleRequests.Get().(*request)
-	r.ctx, r.fn = ctx, fn
-	err := db.ask(ctx, r)
-	if err == nil {
-		if err = <-r.done; err != nil {
-			db.notice(err)
-		}
+	r := &request{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	if err := db.ask(ctx, r); err != nil {
+		return err
 	}
-	clear(r.after)
-	*r = request{done: r.done, after: r.after[:0]} // the committer has no more use for it
-	singleRequests.Put(r)
+	err := <-r.done
+	if err != nil {
+		db.notice(err)
+	}
 	return err
 }
-
-// singleRequests are requests of Write that wait for their next use.
-var singleRequests = sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }}
 
 // WriteAll does as Write for each of the functions, and returns the error of each. They run one after the other, in
 // one group. Each stands for itself: one that fails does not fail the others.
