@@ -37,7 +37,7 @@ func parse(t *testing.T, file string, env map[string]string, args ...string) (Co
 		args = append(args, "--config", path)
 	}
 	var commands struct {
-		Serve struct{ Config } `cmd:""`
+		Serve struct{ Config } `cmd:"" checks:"itself"`
 	}
 	_, err := settings.Program{
 		Name: "order", EnvPrefix: "ORDER", Stdout: &bytes.Buffer{},

@@ -44,13 +44,15 @@ func TestVerify_SendsEachServiceItsCredentialAndShowsNone(t *testing.T) {
 
 func TestVerify_SaysWhichServiceRefused(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		problem.Write(w, r, problem.New(http.StatusUnauthorized, "unauthenticated", "no key"))
+		problem.Write(w, r, problem.New(http.StatusUnauthorized, "unauthenticated", "There is no key."))
 	}))
 	defer server.Close()
 	c := verifyCmd{remote: remote{counted: counted{running: running{Target: "http://127.0.0.1:1"}}},
 		Orders: []string{server.URL}}
 	err := c.run(t.Context(), io.Discard)
-	if err == nil || err.Error() != server.URL+" refused: 401 unauthenticated: no key" {
+	want := server.URL + " refused: 401 unauthenticated: There is no key. " +
+		"This command sends the one in $ORDER_API_KEY, or in the file of --orders-api-key-file."
+	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
 }
