@@ -152,12 +152,7 @@ func (p *writing) again() {
 	p.line("`make bench` takes ten minutes, on Linux with Java and Maven. `make bench-full` takes longer and")
 	p.line("adds the peers that must be installed, such as PostgreSQL. Leave the machine alone meanwhile.")
 	p.line("`make performance` makes this page of the last run. A single row takes a minute or two:")
-	p.line("")
-	p.line("<!-- not run: a minute on an idle machine -->")
-	p.line("")
-	p.line("```sh")
-	p.line("make bench ARGS=\"-rows store -rounds 3\"")
-	p.line("```")
+	p.line("`make bench ARGS=\"-rows store -rounds 3\"`.")
 }
 
 // chartsOf returns the chart of a row's series of the unit that most have, by name. A row with one series has none.

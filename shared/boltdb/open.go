@@ -64,7 +64,7 @@ func Open(path string, options Options) (*DB, error) {
 	}
 	bolt, file, err := openBolt(path, options)
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+		return nil, opening(path, err)
 	}
 	db := &DB{
 		bolt:      bolt,
@@ -90,7 +90,7 @@ func Open(path string, options Options) (*DB, error) {
 		err = db.learnDurable()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), bolt.Close())
+		return nil, errors.Join(opening(path, err), bolt.Close())
 	}
 	go db.commitUntilClosed()
 	return db, nil
@@ -189,6 +189,14 @@ func (f *openedFile) check() error {
 		return damaged(f.Name(), "%s", err)
 	}
 	return nil
+}
+
+// opening adds what was done to an error that does not name the file itself.
+func opening(path string, err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
+	return fmt.Errorf("open database %s: %w", path, err)
 }
 
 // syncDir makes a new file's name durable.

@@ -43,7 +43,7 @@ func TestOrder_BehindTLS(t *testing.T) {
 	clocktest.Eventually(t, "order has started",
 		func() bool { _, code := health("--check", "startupz"); return code == 0 })
 	said, code := health()
-	for _, part := range []string{"database", "relay", "idempotency keys", "admission", "API keys", "background"} {
+	for _, part := range []string{"database", "relay", "indexes", "admission", "API keys", "background"} {
 		if code != 0 || !strings.Contains(said, "[+]"+part+" ok") {
 			t.Errorf("healthcheck: exit %d without %s: %s", code, part, said)
 		}

@@ -55,7 +55,7 @@ func endToEnd(t *testing.T, broker string) {
 	}
 
 	live := stacktest.Text(t, "http://"+s.Addresses.OrderOps+"/livez?verbose")
-	for _, part := range []string{"database", "relay", "outbox retention", "idempotency keys"} {
+	for _, part := range []string{"database", "relay", "outbox retention", "indexes"} {
 		if !strings.Contains(live, "[+]"+part+" ok\n") {
 			t.Errorf("order's /livez says nothing of %s:\n%s", part, live)
 		}
