@@ -282,12 +282,16 @@ func TestImport_StopsWithItsContext(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	summary, err := retail.Import(ctx, days("2010-12-01"), connect(t, service.URL, time.Minute), retail.Options{
-		Progress: func(done, _ int) {
-			if done == 50 {
-				cancel()
-			}
-		},
+	file := filepath.Join(t.TempDir(), "many.csv") // more invoices than are under way at once
+	rows := []byte("InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n")
+	for i := range 3000 {
+		rows = fmt.Appendf(rows, "%d,71053,LANTERN,1,2010-12-01 08:26:00,3.39,17850,United Kingdom\n", 100_000+i)
+	}
+	if err := os.WriteFile(file, rows, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	summary, err := retail.Import(ctx, []string{file}, connect(t, service.URL, time.Minute), retail.Options{
+		Progress: func(int, int) { cancel() },
 	})
 	if !errors.Is(err, context.Canceled) || summary.Placed == 0 || summary.NotSent() == 0 {
 		t.Fatalf("%+v, %v", summary, err)
