@@ -68,7 +68,7 @@ func TestHelp_ExamplesWorkAsTheyStand(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if strings.Contains(line, "--watch") {
-			line = "timeout --preserve-status --signal=INT 0.5 " + line
+			line = "timeout --foreground --preserve-status --signal=INT 0.5 " + line // one signal, not two
 		}
 		command := exec.CommandContext(ctx, "bash", "-c", line)
 		command.Dir, command.Env = dir, env
