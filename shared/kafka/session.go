@@ -269,6 +269,9 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 				}
 				continue
 			}
+			if message.TopicPartition.Offset < 0 {
+				failure = worse(failure, errNoOffset)
+			}
 			if position, ok := message.Opaque.(*outbox.Position); ok {
 				*position = outbox.Position{Partition: message.TopicPartition.Partition,
 					Offset: int64(message.TopicPartition.Offset)}
@@ -289,6 +292,11 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 	}
 	return positions, failure
 }
+
+// errNoOffset makes the outcome of a batch unknown. The broker took a record for one that it had, and may not have it:
+// it accepts any first sequence number in a new partition. If it refuses a producer's first records there because it is
+// not its leader yet, and then accepts the next ones, the first ones count as repeated when they come again.
+var errNoOffset = errors.New("the broker took a message for a repeated one, so it may not have it")
 
 // purge drops the records that are queued or in flight. Their reports follow at once.
 func (s *session) purge() {
