@@ -372,7 +372,7 @@ type lineCounters map[int]prometheus.Counter
 // lineStatuses are the statuses that a line may have. Each has a series from the start.
 func lineStatuses() []int {
 	return []int{
-		http.StatusCreated, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+		http.StatusCreated, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
 		http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge,
 		http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusServiceUnavailable,
