@@ -111,8 +111,14 @@ type styleVotes struct {
 	open                 bool   // some rows can be read either way, as two different dates
 }
 
+// yearFirst reports whether a date cannot have its year last.
+func yearFirst(text string) bool { return len(text) > 2 && isDigits(text[:3]) }
+
 // consider lets a row vote. A row that can be read in neither way does not count.
 func (d *dating) consider(row int, text string) {
+	if yearFirst(text) {
+		return
+	}
 	m, ok := d.moment(text)
 	if !ok || m.year == 0 {
 		return

@@ -1,7 +1,7 @@
 // Package retail brings orders in the CSV layout of the "Online Retail" data set to the order service.
 //
-// Rows that share an InvoiceNo, wherever they stand in the files of an import, are one order, and orders come in the
-// order of their first rows. The first row gives an order's time, customer and country; every row is a line of it:
+// Rows that share an InvoiceNo, wherever they stand in the files of an import, are one order, which is sent when the
+// last of them is read. The first row gives an order's time, customer and country; every row is a line of it:
 //
 //	InvoiceNo    reference, of the source online-retail; the idempotency key is online-retail/<InvoiceNo>
 //	StockCode    sku

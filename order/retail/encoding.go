@@ -2,9 +2,10 @@ package retail
 
 import (
 	"bytes"
-	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -32,49 +33,71 @@ var encodings = map[string]encoding.Encoding{
 // Encodings returns the names that Dialect.Encoding may have.
 func Encodings() []string { return append([]string{utf8Name}, slices.Sorted(maps.Keys(encodings))...) }
 
-// decodeText returns the text of a file without its byte order mark, and the name of its encoding. Invalid UTF-8 stays
-// as it is, so that its row is rejected.
-func decodeText(data []byte, name string) ([]byte, string, error) {
-	if name == "" {
-		name = findEncoding(data)
-	}
-	if known := encodings[name]; known != nil {
-		decoded, err := known.NewDecoder().Bytes(data)
-		if err != nil {
-			return nil, name, fmt.Errorf("decode %s: %w", name, err)
-		}
-		data = decoded
-	}
-	return bytes.TrimPrefix(data, []byte("\ufeff")), name, nil
-}
+const byteOrderMark = "\ufeff"
 
 // findEncoding looks at three things: the byte order mark, the zero bytes that UTF-16 has in every ASCII character, and
 // the lines that are not ASCII. If most of those lines are not UTF-8, the file is Windows-1252, because such text
 // hardly ever looks like UTF-8. One damaged row does not decide.
-func findEncoding(data []byte) string {
+func findEncoding(in io.ReadSeeker, size int64) (string, error) {
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	start := make([]byte, len(byteOrderMark))
+	n, err := io.ReadFull(in, start)
+	if err != nil && !isEnd(err) {
+		return "", err
+	}
+	if name := encodingOfStart(start[:n]); name != "" {
+		return name, nil
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	good, bad := 0, 0
+	for l := newLines(io.LimitReader(in, size), utf8Name); !l.ended; {
+		if err := l.fill(); err != nil {
+			return "", err
+		}
+		if isASCII(l.text) {
+			continue
+		}
+		for line := range strings.Lines(l.text) {
+			switch {
+			case !utf8.ValidString(line):
+				bad++
+			case !isASCII(line):
+				good++
+			}
+		}
+	}
+	if bad > good {
+		return windowsName, nil
+	}
+	return utf8Name, nil
+}
+
+// encodingOfStart returns the encoding that the first bytes tell, or "".
+func encodingOfStart(data []byte) string {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):
 		return littleEndianName
 	case bytes.HasPrefix(data, []byte("\xfe\xff")):
 		return bigEndianName
-	case bytes.HasPrefix(data, []byte("\ufeff")):
+	case bytes.HasPrefix(data, []byte(byteOrderMark)):
 		return utf8Name
 	case len(data) >= 2 && data[0] != 0 && data[1] == 0:
 		return littleEndianName
 	case len(data) >= 2 && data[0] == 0 && data[1] != 0:
 		return bigEndianName
 	}
-	good, bad := 0, 0
-	for line := range bytes.Lines(data) {
-		switch {
-		case !utf8.Valid(line):
-			bad++
-		case slices.ContainsFunc(line, func(b byte) bool { return b >= utf8.RuneSelf }):
-			good++
+	return ""
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
 		}
 	}
-	if bad > good {
-		return windowsName
-	}
-	return utf8Name
+	return true
 }

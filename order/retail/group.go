@@ -10,17 +10,20 @@ import (
 	"ordertally/client/orders"
 )
 
-// grouping collects the rows of each invoice from all files.
+// grouping puts the rows of each invoice together, from all files.
 type grouping struct {
-	names    []string // of the files
-	groups   []*group // by first row
-	byNumber map[string]*group
+	names []string          // of the files
+	rows  map[string]int    // how many each invoice has that is not begun
+	open  map[string]*group // the invoices with rows further on
+	last  *group            // that of the last row
+	pass  func(*Invoice, *Reject)
 }
 
-// group is one invoice. A row without a readable invoice number is its own group.
+// group is one invoice.
 type group struct {
 	number string
-	parts  []*part // one per file, in the order read
+	left   int     // rows further on
+	parts  []part  // one per file, in the order read
 	reject *Reject // set once a row was bad
 }
 
@@ -30,71 +33,105 @@ type part struct {
 	first    row
 	firstRow int
 	lines    []orders.DraftLine
-	rows     []int // the line number of each
+	rows     []int // the line number of each, if there are several files
 }
 
-func (g *grouping) add(file, number int, r row, f *fault) {
-	in := g.byNumber[r.invoice]
-	if in == nil || r.invoice == "" {
-		in = &group{number: r.invoice}
-		g.groups = append(g.groups, in)
-		g.byNumber[r.invoice] = in
+// add adds a row. It passes the invoice on if the row is its last. A row without a readable invoice number is a reject
+// of its own.
+func (g *grouping) add(file, number int, r *row, f *fault) error {
+	if r.invoice == "" {
+		reject := f.reject("", file, number)
+		reject.files = []int{file}
+		g.pass(nil, reject)
+		return nil
+	}
+	in := g.last
+	if in == nil || in.number != r.invoice {
+		if in = g.open[r.invoice]; in == nil {
+			if in = g.begin(r.invoice); in == nil {
+				return errChanged
+			}
+		}
+		g.last = in
 	}
 	if len(in.parts) == 0 || in.parts[len(in.parts)-1].file != file {
-		in.parts = append(in.parts, &part{file: file, first: r, firstRow: number})
+		in.parts = append(in.parts, part{file: file, first: *r, firstRow: number})
 	}
 	switch {
 	case in.reject != nil:
 	case f != nil:
-		in.reject = &Reject{Invoice: r.invoice, Row: number, Code: f.code, Reason: f.reason, file: file}
+		in.reject = f.reject(r.invoice, file, number)
 	default:
-		p := in.parts[len(in.parts)-1]
-		p.lines, p.rows = append(p.lines, r.line), append(p.rows, number)
+		p := &in.parts[len(in.parts)-1]
+		if p.lines == nil {
+			p.lines = make([]orders.DraftLine, 0, in.left)
+		}
+		p.lines = append(p.lines, r.line)
+		if len(g.names) > 1 {
+			p.rows = append(p.rows, number)
+		}
 	}
+	if in.left--; in.left == 0 {
+		delete(g.open, in.number)
+		g.last = nil
+		g.end(in)
+	}
+	return nil
 }
 
-// reading returns what was collected. The parts of an invoice are ordered by file name, so the order in which files are
-// listed does not matter.
-func (g *grouping) reading() (r Reading) {
-	for _, in := range g.groups {
-		files := make([]int, len(in.parts))
-		for i, p := range in.parts {
-			files[i] = p.file
-		}
-		row := in.parts[0].firstRow
-		slices.SortStableFunc(in.parts, func(a, b *part) int {
+// begin begins an invoice. It returns nil if the invoice should have no row any more.
+func (g *grouping) begin(number string) *group {
+	rows := g.rows[number]
+	if rows == 0 {
+		return nil
+	}
+	delete(g.rows, number)
+	in := &group{number: number, left: rows}
+	g.open[number] = in
+	return in
+}
+
+// end passes on a whole invoice. Its parts are ordered by file name, so the order in which files are listed does not
+// matter.
+func (g *grouping) end(in *group) {
+	files := make([]int, len(in.parts))
+	for i := range in.parts {
+		files[i] = in.parts[i].file
+	}
+	row := in.parts[0].firstRow
+	if len(in.parts) > 1 {
+		slices.SortStableFunc(in.parts, func(a, b part) int {
 			return cmp.Or(
 				compareNames(filepath.Base(g.names[a.file]), filepath.Base(g.names[b.file])),
 				compareNames(g.names[a.file], g.names[b.file]),
 			)
 		})
-		if in.reject == nil && len(in.parts) > 1 {
+		if in.reject == nil {
 			in.reject = g.repeated(in)
 		}
-		if in.reject != nil {
-			in.reject.files = files
-			r.Rejects = append(r.Rejects, *in.reject)
-			continue
-		}
-		r.Invoices = append(r.Invoices, Invoice{Number: in.number, Row: row, Draft: in.draft(), files: files})
 	}
-	sortRejects(r.Rejects)
-	return r
+	if in.reject != nil {
+		in.reject.files = files
+		g.pass(nil, in.reject)
+		return
+	}
+	g.pass(&Invoice{Number: in.number, Row: row, Draft: in.draft(), files: files}, nil)
 }
 
 func (in *group) draft() orders.OrderDraft {
-	first := in.parts[0].first
+	first := &in.parts[0].first
 	d := orders.OrderDraft{
 		Source:     SourceName,
 		Reference:  in.number,
 		CustomerID: first.customer,
 		Currency:   currency,
 		PlacedAt:   first.at,
+		Lines:      in.parts[0].lines,
 	}
 	if first.country != "" {
 		d.Metadata = map[string]string{"country": first.country}
 	}
-	for _, p := range in.parts {
+	for _, p := range in.parts[1:] {
 		d.Lines = append(d.Lines, p.lines...)
 	}
 	return d

@@ -2,7 +2,9 @@ package retail
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,54 +45,86 @@ type Summary struct {
 // NotSent is how many invoices were neither placed nor replayed nor rejected.
 func (s *Summary) NotSent() int { return s.Invoices - s.Placed - s.Replayed - len(s.Rejects) }
 
-// Import places the orders in files. It reads all files before it sends the first order. An invoice with rows in
-// several files is one order. A repeated import places no order twice.
+// Import places the orders in files. It looks through all files before it sends the first order, and ends if one cannot
+// be read. Then it reads, sends and waits for answers at once: an invoice is sent when its last row is read. What it
+// has in memory does not grow with the files, but for some 60 bytes an invoice and the invoices whose rows are far
+// apart. A repeated import places no order twice.
 //
 // An order that the service refuses because of its content is a reject. An error says that at least one order could not
-// be sent. The summary then tells what was done. An error of one order alone (a 500) does not stop the others. The
-// import ends when the service stays silent for as long as the client retries, or when every order would get the same
-// answer.
+// be sent. The summary then tells what was done, and has all rejects of the files. An error of one order alone (a 500)
+// does not stop the others. The import ends when the service stays silent for as long as the client retries, or when
+// every order would get the same answer.
 func Import(ctx context.Context, files []string, client *orders.Client, o Options) (Summary, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
 	}
-	reading, err := readFiles(files, o.Dialect)
+	sources, done, err := open(files)
+	defer done()
+	if err != nil {
+		return Summary{}, fmt.Errorf("import: %w", err)
+	}
+	found, err := look(sources, o.Dialect)
 	if err != nil {
 		return Summary{}, fmt.Errorf("import: %w", err)
 	}
 	im := importing{client: client, options: o, names: files, useful: make([]bool, len(files))}
-	im.summary.Files, im.summary.Invoices = len(files), len(reading.Invoices)+len(reading.Rejects)
-	im.summary.Taken = describe(files, reading.Taken)
-	im.place(ctx, &reading)
+	im.summary.Files, im.summary.Invoices = len(files), found.invoices
+	im.summary.Taken = describe(files, found.taken())
+	im.place(ctx, found)
 	sortRejects(im.summary.Rejects)
 	im.summary.NoResult = im.withoutResult()
 	return im.summary, im.failed
 }
 
-func readFiles(paths []string, d Dialect) (Reading, error) {
-	sources := make([]Source, len(paths))
+// open opens the files. What cannot be read twice, such as a pipe, is copied first. done closes all.
+func open(paths []string) (sources []Source, done func(), err error) {
+	var opened []*os.File
+	done = func() {
+		for _, f := range opened {
+			_ = f.Close() // it was only read
+		}
+	}
 	infos := make([]os.FileInfo, len(paths))
 	for i, path := range paths {
 		f, err := os.Open(path) //nolint:gosec // the caller's choice
 		if err != nil {
-			return Reading{}, err
+			return nil, done, err
 		}
-		defer func() { _ = f.Close() }()
+		opened = append(opened, f)
 		if infos[i], err = f.Stat(); err != nil {
-			return Reading{}, err
+			return nil, done, err
 		}
 		for j := range i {
 			if os.SameFile(infos[i], infos[j]) {
-				return Reading{}, fmt.Errorf(
+				return nil, done, fmt.Errorf(
 					"%s and %s are one file: name it once, or each order would have its lines twice",
 					paths[j],
 					path,
 				)
 			}
 		}
-		sources[i] = Source{Name: path, Reader: f}
+		if !infos[i].Mode().IsRegular() && !infos[i].IsDir() {
+			if f, err = copied(f); err != nil {
+				return nil, done, fmt.Errorf("copy %s: %w", path, err)
+			}
+			opened = append(opened, f)
+		}
+		sources = append(sources, Source{Name: path, Reader: f})
 	}
-	return Read(sources, d)
+	return sources, done, nil
+}
+
+// copied returns a file that has what from has, and no name.
+func copied(from io.Reader) (*os.File, error) {
+	f, err := os.CreateTemp("", "ordertally-import-*")
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(f, from)
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // describe tells how files were read that are not written like the published data set. It groups files that were read

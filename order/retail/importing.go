@@ -30,22 +30,49 @@ type importing struct {
 	failed  error  // the error that ended the import, or else the first one that did not
 }
 
-// place places the orders. It returns when no request is running any more.
-func (im *importing) place(ctx context.Context, r *Reading) {
-	for i := range r.Rejects {
-		im.reject(r.Rejects[i])
-	}
+// place places the orders while it reads them. It returns when no request is running any more. If it ends early, it
+// reads on for the rejects.
+func (im *importing) place(ctx context.Context, found *survey) {
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(im.options.Concurrency)
-	for invoices := range slices.Chunk(r.Invoices, batchSize) {
-		if groupCtx.Err() != nil {
-			break
-		}
-		group.Go(func() error { return im.batch(groupCtx, invoices) })
+	batches := make(chan []Invoice) // without room: those who place are behind, or wait
+	for range im.options.Concurrency {
+		group.Go(func() error {
+			for invoices := range batches {
+				if err := im.batch(groupCtx, invoices); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
+	var next []Invoice
+	send := func() {
+		select {
+		case batches <- next:
+			next = make([]Invoice, 0, batchSize)
+		case <-groupCtx.Done():
+			next = next[:0]
+		}
+	}
+	read := found.read(func(in *Invoice, reject *Reject) {
+		if reject != nil {
+			im.reject(*reject)
+			return
+		}
+		if next = append(next, *in); len(next) == batchSize {
+			send()
+		}
+	})
+	if len(next) > 0 {
+		send()
+	}
+	close(batches)
 	err := group.Wait()
 	if err == nil {
 		err = ctx.Err()
+	}
+	if err == nil && read != nil {
+		err = fmt.Errorf("import: %w", read)
 	}
 	if err != nil {
 		im.failed = err

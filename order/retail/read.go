@@ -1,9 +1,11 @@
 package retail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // London must be known even on a machine without zone data
@@ -20,10 +22,10 @@ const (
 	currency = "GBP"
 )
 
-// Source is one file of an import.
+// Source is one file of an import. It is read twice, as long as it is at first.
 type Source struct {
-	Name string // for reasons; also the order in which parts of an invoice are joined
-	io.Reader
+	Name   string // for reasons; also the order in which parts of an invoice are joined
+	Reader io.ReadSeeker
 }
 
 // Invoice is one order of the files.
@@ -49,82 +51,196 @@ type Reading struct {
 // Times are London local. When clocks go back, a repeated time is the first of the two. When they go forward, a skipped
 // time is read by the old clock.
 func Read(sources []Source, d Dialect) (Reading, error) {
-	london, err := time.LoadLocation("Europe/London")
+	s, err := look(sources, d)
 	if err != nil {
-		return Reading{}, fmt.Errorf("load the zone of Online Retail: %w", err)
+		return Reading{}, err
 	}
-	g := grouping{names: make([]string, len(sources)), byNumber: make(map[string]*group)}
-	var taken []Taken
-	for i, source := range sources {
-		g.names[i] = source.Name
-		data, err := io.ReadAll(source)
-		if err != nil {
-			return Reading{}, fmt.Errorf("read %s: %w", source.Name, err)
+	r := Reading{Taken: s.taken()}
+	err = s.read(func(in *Invoice, reject *Reject) {
+		if reject != nil {
+			r.Rejects = append(r.Rejects, *reject)
+		} else {
+			r.Invoices = append(r.Invoices, *in)
 		}
-		t, err := readFile(data, d, london, func(number int, r row, f *fault) { g.add(i, number, r, f) })
-		if err != nil {
-			return Reading{}, fmt.Errorf("read %s: %w", source.Name, err)
-		}
-		taken = append(taken, t)
-	}
-	reading := g.reading()
-	reading.Taken = taken
-	return reading, nil
+	})
+	slices.SortFunc(r.Invoices, func(a, b Invoice) int { return cmp.Or(a.files[0]-b.files[0], a.Row-b.Row) })
+	sortRejects(r.Rejects)
+	return r, err
 }
 
-// readFile passes on the rows of one file with their line numbers.
-func readFile(data []byte, d Dialect, zone *time.Location, add func(number int, r row, f *fault)) (Taken, error) {
-	text, encoding, err := decodeText(data, d.Encoding)
+// survey is what a first look at all files finds. It takes some 60 bytes an invoice.
+type survey struct {
+	files    []*file
+	invoices int            // a row without a readable invoice number counts as one
+	rows     map[string]int // how many each invoice has
+}
+
+// file is how a file is read.
+type file struct {
+	source   Source
+	size     int64
+	encoding string
+	layout   layout
+	header   int // its line number
+}
+
+// look finds out how the files are written and how many rows each invoice has.
+func look(sources []Source, d Dialect) (*survey, error) {
+	london, err := time.LoadLocation("Europe/London")
 	if err != nil {
-		return Taken{}, err
+		return nil, fmt.Errorf("load the zone of Online Retail: %w", err)
 	}
-	var l layout
-	body, skipped := string(text), 1
-	first, body := cutLine(body)
+	s := &survey{rows: map[string]int{}}
+	for _, source := range sources {
+		f := &file{source: source, layout: layout{zone: london, dates: dating{fixed: d.Dates}}}
+		if err := s.lookAt(f, d); err != nil {
+			return nil, fmt.Errorf("read %s: %w", source.Name, err)
+		}
+		s.files = append(s.files, f)
+	}
+	return s, nil
+}
+
+func (s *survey) lookAt(f *file, d Dialect) (err error) {
+	if f.size, err = f.source.Reader.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
+	if f.encoding = d.Encoding; f.encoding == "" {
+		if f.encoding, err = findEncoding(f.source.Reader, f.size); err != nil {
+			return err
+		}
+	}
+	l := &f.layout
+	l.replaced = f.encoding == littleEndianName || f.encoding == bigEndianName
+	text, err := f.lines()
+	if err != nil {
+		return err
+	}
+	if err := f.readHeader(text, d); err != nil {
+		return err
+	}
+	last, count := "", 0 // rows of an invoice that follow each other are counted together
+	for {
+		line, more, err := text.next()
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if line == "" {
+			continue
+		}
+		l.split(line)
+		if len(l.fields) == columns {
+			l.dates.consider(text.number, l.fields[l.at[columnDate]])
+		}
+		switch invoice := l.invoice(); invoice {
+		case "":
+			s.invoices++
+		case last:
+			count++
+		default:
+			s.count(last, count)
+			last, count = invoice, 1
+		}
+	}
+	s.count(last, count)
+	return l.dates.check()
+}
+
+// count adds rows to an invoice.
+func (s *survey) count(invoice string, rows int) {
+	if rows == 0 {
+		return
+	}
+	before := s.rows[invoice]
+	if before == 0 {
+		s.invoices++
+		invoice = strings.Clone(invoice) // without the text that it stands in
+	}
+	s.rows[invoice] = before + rows
+}
+
+// lines begins to read the file's text, which ends where it ended first.
+func (f *file) lines() (*lines, error) {
+	if _, err := f.source.Reader.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return newLines(io.LimitReader(f.source.Reader, f.size), f.encoding), nil
+}
+
+// readHeader reads up to the first row.
+func (f *file) readHeader(text *lines, d Dialect) error {
+	first, more, err := text.next()
+	if err != nil {
+		return err
+	}
+	if !more {
+		return errors.New("it is empty, want the header " + header)
+	}
 	if separator := separatorLine(first); separator != 0 {
-		first, body = cutLine(body)
-		skipped = 2
+		if first, _, err = text.next(); err != nil {
+			return err
+		}
 		if d.Separator == 0 {
 			d.Separator = separator
 		}
 	}
-	if len(text) == 0 {
-		return Taken{}, errors.New("it is empty, want the header " + header)
-	}
-	if l.at, l.separator, err = readHeader(first, d.Separator); err != nil {
-		return Taken{}, err
-	}
-	l.zone, l.dates.fixed = zone, d.Dates
-	l.replaced = encoding == littleEndianName || encoding == bigEndianName
-	for number, line := range rows(body, skipped) {
-		if l.fields, _ = splitRow(l.fields, line, l.separator); len(l.fields) == columns {
-			l.dates.consider(number, l.fields[l.at[columnDate]])
-		}
-	}
-	if err := l.dates.check(); err != nil {
-		return Taken{}, err
-	}
-	for number, line := range rows(body, skipped) {
-		row, fault := l.row(line)
-		add(number, row, fault)
-	}
-	return Taken{Encoding: encoding, Separator: l.separator, Dates: l.dates.describe()}, nil
+	f.header = text.number
+	f.layout.at, f.layout.separator, err = readHeader(first, d.Separator)
+	return err
 }
 
-// rows iterates over the lines that are not empty. skipped is the number of lines before body.
-func rows(body string, skipped int) func(yield func(number int, line string) bool) {
-	return func(yield func(int, string) bool) {
-		for number := skipped + 1; len(body) > 0; number++ {
-			var line string
-			if line, body = cutLine(body); line != "" && !yield(number, line) {
-				return
-			}
-		}
+// taken returns how each file is read.
+func (s *survey) taken() (all []Taken) {
+	for _, f := range s.files {
+		all = append(all, Taken{Encoding: f.encoding, Separator: f.layout.separator, Dates: f.layout.dates.describe()})
 	}
+	return all
 }
 
-// cutLine returns the first line without its line ending, and the rest.
-func cutLine(text string) (line, rest string) {
-	first, rest, _ := strings.Cut(text, "\n")
-	return strings.TrimSuffix(first, "\r"), rest
+// errChanged says that a file was written to while it was read.
+var errChanged = errors.New("the files changed while they were read: import them again")
+
+// read passes on each invoice, or why it is rejected, once its last row is read. It keeps those in memory that have
+// rows further on. It uses up the survey.
+func (s *survey) read(pass func(*Invoice, *Reject)) error {
+	g := grouping{rows: s.rows, open: map[string]*group{}, pass: pass}
+	for _, f := range s.files {
+		g.names = append(g.names, f.source.Name)
+	}
+	for i, f := range s.files {
+		if err := f.read(func(number int, r *row,
+			fault *fault) error {
+			return g.add(i, number, r, fault)
+		}); err != nil {
+			return fmt.Errorf("read %s: %w", f.source.Name, err)
+		}
+	}
+	if len(g.rows) > 0 || len(g.open) > 0 {
+		return errChanged
+	}
+	return nil
+}
+
+// read passes on the rows with their line numbers.
+func (f *file) read(add func(number int, r *row, fault *fault) error) error {
+	text, err := f.lines()
+	if err != nil {
+		return err
+	}
+	for {
+		line, more, err := text.next()
+		if err != nil || !more {
+			return err
+		}
+		if line == "" || text.number <= f.header {
+			continue
+		}
+		row, fault := f.layout.row(line)
+		if err := add(text.number, &row, fault); err != nil {
+			return err
+		}
+	}
 }

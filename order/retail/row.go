@@ -24,6 +24,11 @@ type row struct {
 // fault is what is wrong with a row.
 type fault struct{ code, reason string }
 
+// reject is the reject of the invoice that a row stands for.
+func (f *fault) reject(invoice string, file, row int) *Reject {
+	return &Reject{Invoice: invoice, Row: row, Code: f.code, Reason: f.reason, file: file}
+}
+
 func malformed(format string, args ...any) *fault {
 	return &fault{CodeMalformedRow, fmt.Sprintf(format, args...)}
 }
@@ -34,17 +39,43 @@ type layout struct {
 	separator byte
 	dates     dating
 	zone      *time.Location
-	replaced  bool     // characters that could not be decoded became U+FFFD
-	fields    []string // of the last row
+	replaced  bool // characters that could not be decoded became U+FFFD
+
+	fields []string // of the last row
+	fault  string   // why they are not all there
+
+	// What was read last: rows that follow each other mostly have the same.
+	invoices, customers, countries memo
+	timed                          string
+	instant                        time.Time
+}
+
+// memo has what was made of a text last.
+type memo struct{ text, value string }
+
+func (m *memo) of(text string, parse func(string) string) string {
+	if m.text != text {
+		*m = memo{text, parse(strings.TrimSpace(text))} // columns of fixed width are padded
+	}
+	return m.value
+}
+
+// split splits a line into fields.
+func (l *layout) split(text string) { l.fields, l.fault = splitRow(l.fields, text, l.separator) }
+
+// invoice returns the number of the invoice that the last row belongs to, or "".
+func (l *layout) invoice() string {
+	if len(l.fields) <= l.at[columnInvoice] {
+		return ""
+	}
+	return l.invoices.of(l.fields[l.at[columnInvoice]], parseInvoice)
 }
 
 // row reads one line. With a fault, the row's invoice is set if it can be read.
 func (l *layout) row(text string) (r row, f *fault) {
-	fields, err := splitRow(l.fields, text, l.separator)
-	l.fields = fields
-	if len(fields) > l.at[columnInvoice] {
-		r.invoice = parseInvoice(strings.TrimSpace(fields[l.at[columnInvoice]]))
-	}
+	l.split(text)
+	fields := l.fields
+	r.invoice = l.invoice()
 	raw := func(column int) string { return fields[l.at[column]] }
 	field := func(column int) string { return strings.TrimSpace(raw(column)) } // fixed-width columns are padded
 	switch {
@@ -52,8 +83,8 @@ func (l *layout) row(text string) (r row, f *fault) {
 		return r, malformed("the row is not UTF-8")
 	case l.replaced && strings.ContainsRune(text, utf8.RuneError):
 		return r, malformed("the row is not UTF-16")
-	case err != "":
-		return r, malformed("%s", err)
+	case l.fault != "":
+		return r, malformed("%s", l.fault)
 	case len(fields) != columns:
 		return r, malformed("the row has %d columns, want %d", len(fields), columns)
 	case r.invoice == "":
@@ -75,12 +106,16 @@ func (l *layout) row(text string) (r row, f *fault) {
 	if r.line.UnitPrice, f = parsePrice(field(columnPrice)); f != nil {
 		return r, f
 	}
-	r.customer, r.country = parseID(something(field(columnCustomer))), something(field(columnCountry))
+	r.customer = l.customers.of(raw(columnCustomer), parseCustomer)
+	r.country = l.countries.of(raw(columnCountry), something)
 	return r, nil
 }
 
 // time reads an InvoiceDate.
 func (l *layout) time(text string) (time.Time, *fault) {
+	if text == l.timed && text != "" {
+		return l.instant, nil
+	}
 	m, ok := l.dates.moment(text)
 	if !ok {
 		return time.Time{}, malformed(
@@ -100,7 +135,8 @@ func (l *layout) time(text string) (time.Time, *fault) {
 			strings.ReplaceAll(string(order), "-", " "),
 		)
 	}
-	return instant(wall, l.zone), nil
+	l.timed, l.instant = text, instant(wall, l.zone)
+	return l.instant, nil
 }
 
 // splitRow splits a line of CSV (RFC 4180) as far as it can be read. A field cannot contain a line break, because no
@@ -140,6 +176,9 @@ func splitRow(into []string, text string, separator byte) (fields []string, faul
 
 // unquote reads up to the closing quote. Two quotes stand for one.
 func unquote(text string) (field, rest string, ok bool) {
+	if field, rest, ok = strings.Cut(text, `"`); !ok || !strings.HasPrefix(rest, `"`) {
+		return field, rest, ok
+	}
 	var b strings.Builder
 	for {
 		part, after, found := strings.Cut(text, `"`)
@@ -163,6 +202,9 @@ func isInvoiceNumber(text string) bool {
 // parseQuantity reads a whole number. 6.0 is one, because programs write it in a column that once had a gap. 1.000 is
 // not, because it may mean a thousand.
 func parseQuantity(text string) (int64, *fault) {
+	if n, ok := plainDecimal(text, 0); ok && n > 0 {
+		return n, nil
+	}
 	digits := text
 	for _, zeros := range []string{".0", ".00"} {
 		if whole, ok := strings.CutSuffix(text, zeros); ok && isDigits(strings.TrimPrefix(whole, "-")) {
@@ -182,6 +224,9 @@ func parseQuantity(text string) (int64, *fault) {
 // parsePrice reads pounds as pence, digit by digit, because a float would be inexact. Decimals follow a point or a
 // comma. If there are both, the first one groups digits. 2.5500 is 2.55. 2.550 is refused, because it may be grouped.
 func parsePrice(text string) (int64, *fault) {
+	if price, ok := plainDecimal(text, 2); ok {
+		return price, nil
+	}
 	digits, negative := strings.CutPrefix(text, "-")
 	if !negative {
 		digits = strings.TrimPrefix(digits, "+")
@@ -216,6 +261,37 @@ func parsePrice(text string) (int64, *fault) {
 	return price, nil
 }
 
+// plainDecimal reads digits that may have a point and at most so many decimals behind them, as most files write
+// numbers. It returns the number without the point. It reports false for all else, which may still be a number.
+func plainDecimal(text string, decimals int) (n int64, ok bool) {
+	const most = 15 // digits, which fit without a look
+	if text == "" || len(text) > most || text[0] == '.' {
+		return 0, false
+	}
+	point := -1
+	for i := range len(text) {
+		switch digit := text[i]; {
+		case digit >= '0' && digit <= '9':
+			n = n*10 + int64(digit-'0')
+		case digit == '.' && point < 0 && i+1 < len(text):
+			point = i
+		default:
+			return 0, false
+		}
+	}
+	there := 0
+	if point >= 0 {
+		there = len(text) - point - 1
+	}
+	if there > decimals {
+		return 0, false
+	}
+	for ; there < decimals; there++ {
+		n *= 10
+	}
+	return n, true
+}
+
 // ungrouped joins groups of three digits. Any other grouping stays as it is and is not a number.
 func ungrouped(text, sign string) string {
 	groups := strings.Split(text, sign)
@@ -235,7 +311,7 @@ const longestNothing = 4
 
 // something returns text, or "" if it stands for an empty cell.
 func something(text string) string {
-	if len(text) > longestNothing {
+	if len(text) > longestNothing || text == "" {
 		return text
 	}
 	if slices.Contains(nothing, strings.ToLower(text)) {
@@ -252,6 +328,9 @@ func parseID(text string) string {
 	}
 	return text[:i]
 }
+
+// parseCustomer returns the id of a customer, or "" for a guest.
+func parseCustomer(text string) string { return parseID(something(text)) }
 
 // parseInvoice returns an invoice number, or "" if text is not one.
 func parseInvoice(text string) string {
