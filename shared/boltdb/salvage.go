@@ -145,9 +145,14 @@ func (c *salvaging) flush(ctx context.Context) error {
 func put(tx *bbolt.Tx, r *Record) error {
 	within := tx.Cursor().Bucket()
 	for _, name := range r.Path {
-		if within = within.Bucket(name); within == nil {
-			return fmt.Errorf("bucket %s is missing", printable(name))
+		below := within.Bucket(name)
+		if below == nil { // its own record was damaged, which is a fault by now
+			var err error
+			if below, err = within.CreateBucket(name); err != nil {
+				return fmt.Errorf("bucket %s: %w", printable(name), err)
+			}
 		}
+		within = below
 	}
 	if r.IsBucket {
 		made, err := within.CreateBucketIfNotExists(r.Key)
