@@ -118,6 +118,11 @@ func (r *restoring) copyBase(ctx context.Context) error {
 		return err
 	}
 	copied, err := r.file.CopyReadable(ctx, from, orderstore.Check)
+	if errors.Is(err, boltdb.ErrDamaged) {
+		err = fmt.Errorf("nothing in the base %s can be read: give another base, or leave it out and read the topic: "+
+			"%w",
+			r.Base, err)
+	}
 	if err = errors.Join(err, drop()); err != nil {
 		return err
 	}

@@ -190,14 +190,18 @@ func TestRestore_TakesWhatADamagedBaseStillHas(t *testing.T) {
 			t.Fatal(err)
 		}
 		data := fmt.Sprintf("%s.%d", l.data, round)
+		// Alone, a damaged base may lack messages. order check names the slots that are missing.
+		alone, code := stacktest.Command(t, nil, l.program, "restore", "--data", data+".alone", "--base", base)
+		if code == 1 && strings.Contains(alone, "nothing in the base") { // a bit of its first page of records
+			l.refused("nothing in the base", "--base", base)
+			continue
+		}
+		if code != 0 {
+			t.Errorf("from the base alone: exit code %d: %s", code, alone)
+		}
 		said := restored(t, data, l.address, "--from-topic", "--base", base)
 		if strings.Contains(said, "not readable") {
 			damaged++
-		}
-		// Alone, a damaged base may lack messages. order check names the slots that are missing.
-		alone, code := stacktest.Command(t, nil, l.program, "restore", "--data", data+".alone", "--base", base)
-		if code != 0 {
-			t.Errorf("from the base alone: exit code %d: %s", code, alone)
 		}
 		if strings.Contains(said, "not readable") != strings.Contains(alone, "not readable") {
 			t.Errorf("%s\n%s", said, alone)
