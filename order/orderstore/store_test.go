@@ -27,14 +27,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fixture is a store on a real file.
 type fixture struct {
-	t     *testing.T
+	t     testing.TB
 	path  string
 	db    *boltdb.DB
 	box   *outbox.Outbox
 	store *orderstore.Store
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "order.db")}
 	f.open()
 	t.Cleanup(f.close)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,28 +18,33 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
+// request is a write that waits for its commit.
 type request struct {
 	ctx   context.Context //nolint:containedctx // it travels with the request through the queue
 	fn    func(*Tx) error
-	after []func()   // functions that fn passed to AfterCommit
-	done  chan error // buffered, so the committer never waits for a caller
-	err   error      // the answer, once the group is durable
-	next  *request   // comes right behind it; see WriteAll
-	tx    Tx         // what fn gets
+	after []func() // functions that fn passed to AfterCommit
+	err   error    // the answer, once the group is done
+	tx    Tx       // what fn gets
 }
 
-// in returns what fn gets in a transaction.
-func (r *request) in(tx *bbolt.Tx) *Tx {
-	r.tx = Tx{Tx: tx, after: &r.after}
-	return &r.tx
+// spareRequests holds requests that have been answered.
+var spareRequests = sync.Pool{New: func() any { return new(request) }}
+
+// group is requests that share a commit.
+type group struct {
+	requests []*request
+	done     chan struct{} // closed when each of them has its answer
+	taken    bool          // by the committer: no request joins or leaves any more; guarded by queue
 }
 
-// appendTo appends the request, and those right behind it, to a group.
-func (r *request) appendTo(group []*request) []*request {
-	for ; r != nil; r = r.next {
-		group = append(group, r)
-	}
-	return group
+// queue is the groups that wait for the committer.
+type queue struct {
+	mu     sync.Mutex
+	groups []*group // oldest first; requests join the last one
+	over   bool     // the committer has ended
+	// spare is the requests of a group that was answered, for the next one.
+	spare []*request
+	wake  chan struct{} // has a token when a group began
 }
 
 // Write runs fn in a group commit and returns after the fsync. A nil error means that everything fn wrote is on the
@@ -51,11 +57,15 @@ func (r *request) appendTo(group []*request) []*request {
 // A request whose context ends before its turn does not run. Once its turn has come, the call waits for the outcome,
 // whatever the context says. Besides fn's own, the errors are ErrClosed, ErrFull and ErrOutcomeUnknown.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
-	r := &request{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	r := spareRequests.Get().(*request) //nolint:forcetypeassert // it holds nothing else
+	r.ctx, r.fn = ctx, fn
 	if err := db.ask(ctx, r); err != nil {
-		return err
+		return err // the request may still be in the queue
 	}
-	err := <-r.done
+	err := r.err
+	clear(r.after)
+	*r = request{after: r.after[:0]}
+	spareRequests.Put(r)
 	if err != nil {
 		db.notice(err)
 	}
@@ -69,61 +79,117 @@ func (db *DB) WriteAll(ctx context.Context, fns []func(*Tx) error) []error {
 	if len(fns) == 0 {
 		return errs
 	}
-	done, all := make(chan error, len(fns)), make([]request, len(fns))
+	all, queued := make([]request, len(fns)), make([]*request, len(fns))
 	for i, fn := range fns {
-		all[i] = request{ctx: ctx, fn: fn, done: done}
-		if i > 0 {
-			all[i-1].next = &all[i]
-		}
+		all[i] = request{ctx: ctx, fn: fn}
+		queued[i] = &all[i]
 	}
-	if err := db.ask(ctx, &all[0]); err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
-	}
-	for range all {
-		if err := <-done; err != nil {
-			db.notice(err)
-		}
-	}
+	err := db.ask(ctx, queued...)
 	for i := range all {
-		errs[i] = all[i].err
+		if errs[i] = err; err == nil {
+			errs[i] = all[i].err
+		}
+		if errs[i] != nil && err == nil {
+			db.notice(errs[i])
+		}
 	}
 	return errs
 }
 
-// ask hands a request to the committer.
-func (db *DB) ask(ctx context.Context, r *request) error {
+// ask waits until the requests have their answers. With an error they have none, and are not run.
+func (db *DB) ask(ctx context.Context, requests ...*request) error {
+	g, err := db.join(ctx, requests)
+	if err != nil {
+		return err
+	}
 	select {
-	case db.requests <- r:
+	case <-g.done:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
-	case <-db.failed:
-		return fmt.Errorf("write the database: %w", db.unusable())
-	case <-db.closing:
-		return fmt.Errorf("write the database: %w", ErrClosed)
 	}
+	db.queue.mu.Lock()
+	taken := g.taken
+	db.queue.mu.Unlock()
+	if !taken {
+		return ctx.Err()
+	}
+	<-g.done
+	return nil
+}
+
+// join adds requests to the last group, or begins one.
+func (db *DB) join(ctx context.Context, requests []*request) (*group, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	q := &db.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.over {
+		return nil, db.tooLate()
+	}
+	last := len(q.groups) - 1
+	if last < 0 || len(q.groups[last].requests) >= db.options.MaxGroup {
+		q.groups = append(q.groups, &group{requests: q.spare, done: make(chan struct{})})
+		q.spare = nil
+		last++
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
+	}
+	g := q.groups[last]
+	g.requests = append(g.requests, requests...)
+	return g, nil
 }
 
 func (db *DB) commitUntilClosed() {
 	defer close(db.ended)
 	debug.SetPanicOnFault(true) // for this goroutine
-	group := make([]*request, 0, db.options.MaxGroup)
+	db.commitAll()
+	db.queue.mu.Lock()
+	db.queue.over = true
+	left := db.queue.groups
+	db.queue.groups = nil
+	db.queue.mu.Unlock()
+	for _, g := range left {
+		g.answer(db.tooLate())
+	}
+}
+
+// tooLate is the error of requests that the committer does not take any more.
+func (db *DB) tooLate() error {
+	select {
+	case <-db.failed:
+		return fmt.Errorf("write the database: %w", db.unusable())
+	default:
+		return fmt.Errorf("write the database: %w", ErrClosed)
+	}
+}
+
+// commitAll commits the groups that come, until the database is closed or must no longer be used.
+func (db *DB) commitAll() {
 	for {
-		group = group[:0]
 		select {
-		case r := <-db.requests:
-			group = r.appendTo(group)
+		case <-db.queue.wake:
 		case <-db.closing:
 			return
 		}
-		group = db.gather(group)
-		if !db.commit(group) {
-			return
+		for g := db.take(); g != nil; g = db.take() {
+			if !db.commit(g) {
+				return
+			}
+			db.queue.reuse(g.requests)
 		}
 	}
+}
+
+// reuse keeps the memory of a group that was answered.
+func (q *queue) reuse(requests []*request) {
+	clear(requests)
+	q.mu.Lock()
+	q.spare = requests[:0]
+	q.mu.Unlock()
 }
 
 // maxYields bounds how often the committer yields before it commits. It also commits after a yield that took longer
@@ -133,38 +199,42 @@ const (
 	longYield = time.Millisecond
 )
 
-// gather adds the waiting requests. It also yields to goroutines that are about to ask, as long as that brings more. A
-// yield to nobody costs less than a microsecond. Under load, yielding halves the number of fsyncs. The callers that the
-// last commit answered would otherwise come back just after this one began.
-func (db *DB) gather(group []*request) []*request {
-	for yields, long := 0, false; yields < maxYields; yields++ {
-		before := len(group)
-		for waiting := true; waiting && len(group) < db.options.MaxGroup; {
-			select {
-			case r := <-db.requests:
-				group = r.appendTo(group)
-			default:
-				waiting = false
-			}
+// take takes the oldest group, or returns nil. It yields to goroutines that are about to ask, as long as that brings
+// more requests. A yield to nobody costs less than a microsecond. Under load, yielding halves the number of fsyncs. The
+// callers that the last commit answered would otherwise come back just after this one began.
+func (db *DB) take() *group {
+	q := &db.queue
+	before, long := 0, false
+	for yields := 0; ; yields++ {
+		q.mu.Lock()
+		if len(q.groups) == 0 {
+			q.mu.Unlock()
+			return nil
 		}
-		if long || len(group) == before || len(group) >= db.options.MaxGroup {
-			break
+		g := q.groups[0]
+		n := len(g.requests)
+		if long || n == before || n >= db.options.MaxGroup || yields == maxYields {
+			g.taken = true
+			q.groups = slices.Delete(q.groups, 0, 1)
+			q.mu.Unlock()
+			return g
 		}
+		q.mu.Unlock()
+		before = n
 		began := time.Now()
 		runtime.Gosched()
 		long = time.Since(began) > longYield
 	}
-	return group
 }
 
 // commit runs one group to its end and answers it. It returns false when the database must no longer be used.
-func (db *DB) commit(group []*request) bool {
+func (db *DB) commit(g *group) bool {
 	started := time.Now()
 	db.watchdog.Step()
 	defer db.watchdog.Rest()
 	select {
 	case <-db.failed: // a read found damage
-		answer(group, fmt.Errorf("write the database: %w", db.unusable()))
+		g.answer(db.tooLate())
 		return false
 	default:
 	}
@@ -177,48 +247,55 @@ func (db *DB) commit(group []*request) bool {
 		)
 		if errors.Is(err, ErrDamaged) {
 			db.stuck.Store(true)
-			return db.giveUp(group, err)
+			return db.giveUp(g, err)
 		}
 		if err != nil {
-			answer(group, fmt.Errorf("write the database: %w", err))
+			g.answer(fmt.Errorf("write the database: %w", err))
 			return true
 		}
-		wrote, culprit := db.run(tx, group)
+		wrote, culprit := db.run(tx, g)
 		if culprit >= 0 {
 			rollback(tx, db.path, &db.stuck)
-			if err := group[culprit].err; errors.Is(err, ErrDamaged) {
-				return db.giveUp(group, err)
+			if err := g.requests[culprit].err; errors.Is(err, ErrDamaged) {
+				return db.giveUp(g, err)
 			}
-			group[culprit].done <- group[culprit].err
-			group = slices.Delete(group, culprit, culprit+1)
+			g.requests = slices.Delete(g.requests, culprit, culprit+1) // it has its answer
 			continue
 		}
-		if !wrote {
+		if wrote {
+			err = db.call(func(*Tx) error { return db.shared.write() }, nil)
+		}
+		if !wrote || err != nil {
 			rollback(tx, db.path, &db.stuck)
-			answer(group, nil)
+			if errors.Is(err, ErrDamaged) {
+				return db.giveUp(g, err)
+			}
+			g.answer(err)
 			return true
 		}
-		return db.finish(tx, group, started)
+		return db.finish(tx, g, started)
 	}
 }
 
 // giveUp answers a group when the file is damaged. Nothing of the group was written.
-func (db *DB) giveUp(group []*request, err error) bool {
+func (db *DB) giveUp(g *group, err error) bool {
 	db.fail(err)
-	answer(group, err)
+	g.answer(err)
 	return false
 }
 
 // run runs each request against tx. It stops at the first one whose writes must be undone and returns its index,
 // otherwise -1.
-func (db *DB) run(tx *bbolt.Tx, group []*request) (wrote bool, culprit int) {
-	for i, r := range group {
+func (db *DB) run(tx *bbolt.Tx, g *group) (wrote bool, culprit int) {
+	db.shared.reset()
+	for i, r := range g.requests {
 		clear(r.after)
 		r.after = r.after[:0]
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
-		r.err = db.call(r.fn, r.in(tx))
+		r.tx = Tx{Tx: tx, after: &r.after, shared: &db.shared}
+		r.err = db.call(r.fn, &r.tx)
 		var refused refusal
 		switch {
 		case r.err == nil:
@@ -247,7 +324,7 @@ func (db *DB) call(fn func(*Tx) error, tx *Tx) (err error) {
 	return fn(tx)
 }
 
-func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
+func (db *DB) finish(tx *bbolt.Tx, g *group, started time.Time) bool {
 	id := tx.ID()
 	crashpoint.Here("boltdb.before-commit")
 	if err := safely(db.path, "committing", tx.Commit); err != nil {
@@ -255,11 +332,11 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 		if refused := refusedByDisk(err); refused != nil && !db.shows(id) {
 			err = errors.Join(refused, err)
 			db.unwritable.Store(&err)
-			answer(group, err)
+			g.answer(err)
 			return true
 		}
 		db.fail(err)
-		answer(group, errors.Join(ErrOutcomeUnknown, err))
+		g.answer(errors.Join(ErrOutcomeUnknown, err))
 		return false
 	}
 	crashpoint.Here("boltdb.after-commit")
@@ -267,30 +344,30 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	if db.unwritable.Load() != nil {
 		db.unwritable.Store(nil)
 	}
-	err := follow(group)
+	err := g.follow(&db.shared)
 	stats := tx.Stats()
-	sync := stats.GetWriteTime()
+	took := stats.GetWriteTime()
 	if stats.GetPageAlloc() <= smallCommit {
-		db.averageSync(sync)
+		db.averageSync(took)
 	}
 	if err == nil && db.options.OnCommit != nil {
 		err = guarded(func() {
-			db.options.OnCommit(CommitStats{Requests: len(group), Took: time.Since(started), Sync: sync})
+			db.options.OnCommit(CommitStats{Requests: len(g.requests), Took: time.Since(started), Sync: took})
 		})
 	}
 	if err != nil {
 		db.fail(err)
 	}
-	answer(group, nil)
+	g.answer(nil)
 	return err == nil
 }
 
 // follow calls the functions that bring memory up to date after a commit. After a panic it calls nothing more: the
 // group is on the disk, and memory is behind it. Requests without such a function, and those whose functions succeeded,
-// are answered as usual. The outcome of the others counts as unknown. They must not go on as if memory were up to date,
-// nor be told that nothing was stored.
-func follow(group []*request) (err error) {
-	for _, r := range group {
+// are answered as usual. The outcome of the others counts as unknown, and of all if they wrote something together. They
+// must not go on as if memory were up to date, nor be told that nothing was stored.
+func (g *group) follow(together *shared) (err error) {
+	for _, r := range g.requests {
 		if len(r.after) == 0 {
 			continue
 		}
@@ -305,7 +382,43 @@ func follow(group []*request) (err error) {
 			r.err = ErrOutcomeUnknown
 		}
 	}
+	if len(together.members) == 0 {
+		return err
+	}
+	if err == nil {
+		err = guarded(together.committed)
+	}
+	if err != nil {
+		for _, r := range g.requests {
+			r.err = ErrOutcomeUnknown
+		}
+	}
 	return err
+}
+
+// shared is what the requests of the running group write together: see Tx.Join.
+type shared struct {
+	members []Together
+}
+
+func (s *shared) reset() {
+	clear(s.members)
+	s.members = s.members[:0]
+}
+
+func (s *shared) write() error {
+	for _, m := range s.members {
+		if err := m.BeforeCommit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shared) committed() {
+	for _, m := range s.members {
+		m.Committed()
+	}
 }
 
 // guarded runs f and returns a panic as an error.
@@ -352,12 +465,13 @@ func (db *DB) shows(id int) bool {
 	return seen || err != nil
 }
 
-// answer gives each request its own error, or err if that is not nil.
-func answer(group []*request, err error) {
-	for _, r := range group {
-		if err != nil {
+// answer gives each request its own error, or err if that is not nil. After it the committer must not look at the
+// requests.
+func (g *group) answer(err error) {
+	if err != nil {
+		for _, r := range g.requests {
 			r.err = err
 		}
-		r.done <- r.err
 	}
+	close(g.done)
 }

@@ -27,13 +27,14 @@ type DB struct {
 	options    Options
 	pageSize   int64 // read once: bbolt's Info races with a commit that grows the file
 
-	requests chan *request
-	closing  chan struct{} // closed when Close begins
-	ended    chan struct{} // closed when the committer has ended
-	failed   chan struct{} // closed when file and memory may differ
-	cause    error         // set before failed is closed
-	failing  sync.Once
-	close    sync.Once
+	queue   queue
+	shared  shared        // only the committer uses it
+	closing chan struct{} // closed when Close begins
+	ended   chan struct{} // closed when the committer has ended
+	failed  chan struct{} // closed when file and memory may differ
+	cause   error         // set before failed is closed
+	failing sync.Once
+	close   sync.Once
 	// A transaction on a damaged file could not be undone. bbolt's own Close would wait for it.
 	stuck    atomic.Bool
 	watchdog lifecycle.Watchdog // of the committer
@@ -49,8 +50,24 @@ type DB struct {
 // Tx is a write transaction. Besides bbolt's methods it takes functions to call after the commit.
 type Tx struct {
 	*bbolt.Tx
-	after *[]func()
+	after  *[]func()
+	shared *shared
 }
+
+// Together is what requests that share a commit write once for all of them.
+type Together interface {
+	// BeforeCommit writes what the requests gathered. It is called after the last of them, in their transaction. An
+	// error fails all of them.
+	BeforeCommit() error
+	// Committed is called once the transaction is durable, behind the functions of AfterCommit and by their rules. If
+	// it panics, the outcome of all requests is unknown.
+	Committed()
+}
+
+// Join adds t to the transaction. It is called once for all requests that share the commit, so join once in each
+// transaction. If the writes of a request have to be undone, the others run again in another transaction, and t is
+// forgotten.
+func (tx *Tx) Join(t Together) { tx.shared.members = append(tx.shared.members, t) }
 
 // AfterCommit adds a function to call once this transaction is durable. Functions run in the order of commits, and
 // before the request is answered. f runs in the committer, so it must be quick. It is not called if the transaction is
@@ -247,6 +264,9 @@ func (db *DB) FreePages() int {
 func (db *DB) Close() error {
 	var err error
 	db.close.Do(func() {
+		db.queue.mu.Lock()
+		db.queue.over = true
+		db.queue.mu.Unlock()
 		close(db.closing)
 		<-db.ended
 		if db.stuck.Load() {

@@ -74,7 +74,7 @@ func Open(path string, options Options) (*DB, error) {
 		incidents: incidents{report: options.OnIncident},
 		pageSize:  int64(bolt.Info().PageSize),
 		options:   options,
-		requests:  make(chan *request),
+		queue:     queue{wake: make(chan struct{}, 1)},
 		closing:   make(chan struct{}),
 		ended:     make(chan struct{}),
 		failed:    make(chan struct{}),

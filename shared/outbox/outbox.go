@@ -44,6 +44,8 @@ type Outbox struct {
 	ids    *uuidv7.Source
 	id     atomic.Pointer[identity]
 	queue  *queue
+	// appended is of the group that is being committed.
+	appended appended
 
 	// position is the newest slot that was published or skipped.
 	position atomic.Uint64
@@ -178,9 +180,9 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 // appendRow stores r under the next slot. A new message takes that slot as its origin and now as its commit time. One
 // that is tried again keeps both. more is by how many rows the outbox has grown then.
 func (o *Outbox) appendRow(tx *boltdb.Tx, r *row, more int64) error {
-	messages := tx.Bucket(rootBucket).Bucket(messagesBucket)
-	messages.FillPercent = tailFill
-	slot, err := messages.NextSequence()
+	a := &o.appended
+	a.begin(o, tx)
+	slot, err := a.messages.NextSequence()
 	if err != nil {
 		return err
 	}
@@ -189,15 +191,54 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row, more int64) error {
 		r.origin, r.committed = slot, r.slotted
 	}
 	key := slotKey(slot)
-	if err := messages.Put(key, r.encode(key)); err != nil {
+	if err := a.messages.Put(key, r.encode(key)); err != nil {
 		return err
 	}
-	committed := *r
-	tx.AfterCommit(func() {
-		o.retained.Add(more)
-		o.queue.push(committed)
-	})
+	a.rows = append(a.rows, *r)
+	a.more += more
 	return nil
+}
+
+// appended is what the running group of requests has appended. It belongs to one transaction: a group that is run again
+// has another (rule G2). Only the committer uses it.
+type appended struct {
+	outbox   *Outbox
+	tx       *bbolt.Tx
+	messages *bbolt.Bucket
+	rows     []row
+	more     int64 // by how many rows the outbox has grown
+}
+
+// begin begins what a transaction appends.
+func (a *appended) begin(o *Outbox, tx *boltdb.Tx) {
+	if a.tx == tx.Tx {
+		return
+	}
+	a.reset()
+	a.outbox, a.tx, a.messages = o, tx.Tx, tx.Bucket(rootBucket).Bucket(messagesBucket)
+	a.messages.FillPercent = tailFill
+	tx.Join(a)
+}
+
+func (a *appended) reset() {
+	clear(a.rows)
+	if cap(a.rows) > mostSpareRows {
+		a.rows = nil
+	}
+	*a = appended{rows: a.rows[:0]}
+}
+
+// mostSpareRows is how many rows a group may have whose memory is kept for the next one.
+const mostSpareRows = 1024
+
+// BeforeCommit implements boltdb.Together.
+func (a *appended) BeforeCommit() error { return nil }
+
+// Committed implements boltdb.Together: the relay learns of the messages.
+func (a *appended) Committed() {
+	a.outbox.retained.Add(a.more)
+	a.outbox.queue.push(a.rows)
+	a.reset()
 }
 
 // read returns the rows after position in slot order, within the limits. It also returns the slot it read up to. Every

@@ -20,15 +20,18 @@ func newQueue(maxRows, maxBytes int) *queue {
 	return &queue{maxRows: maxRows, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
 }
 
-// push adds a committed row. Slots arrive in order.
-func (q *queue) push(r row) {
+// push adds committed rows. Slots arrive in order.
+func (q *queue) push(rows []row) {
 	q.mu.Lock()
-	if len(q.rows) == q.maxRows || q.bytes+r.size() > q.maxBytes {
-		q.drop()
+	for i := range rows {
+		size := rows[i].size()
+		if len(q.rows) == q.maxRows || q.bytes+size > q.maxBytes {
+			q.drop()
+		}
+		q.rows = append(q.rows, rows[i])
+		q.bytes += size
+		q.tail = rows[i].slot
 	}
-	q.rows = append(q.rows, r)
-	q.bytes += r.size()
-	q.tail = r.slot
 	q.mu.Unlock()
 	q.nudge()
 }
