@@ -12,10 +12,6 @@ import (
 // buildSuffix is the suffix of a file that is not complete yet.
 const buildSuffix = ".building"
 
-// buildMap is how much address space a growing file has from the start. Each time it needs more, bbolt copies all nodes
-// that it holds, which took a quarter of the time of a restore.
-const buildMap = 1 << 30
-
 // Building is a database file that is being made. It stands beside its final name, and commits do not wait for the
 // disk. Finish gives it that name. So a file with that name is complete.
 type Building struct {
@@ -32,7 +28,7 @@ func Build(path string, options Options) (*Building, error) {
 	if err := removeUnlocked(path + buildSuffix); err != nil {
 		return nil, err
 	}
-	options.noSync, options.initialMap = true, buildMap
+	options.noSync = true
 	db, err := Open(path+buildSuffix, options)
 	if err != nil {
 		return nil, err

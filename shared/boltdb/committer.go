@@ -243,7 +243,12 @@ func (db *DB) commit(g *group) bool {
 		err := safely(
 			db.path,
 			"beginning a transaction",
-			func() (err error) { tx, err = db.bolt.Begin(true); return err },
+			func() (err error) {
+				if tx, err = db.bolt.Begin(true); err == nil {
+					db.bolt.AllocSize = growth(tx.Size())
+				}
+				return err
+			},
 		)
 		if errors.Is(err, ErrDamaged) {
 			db.stuck.Store(true)

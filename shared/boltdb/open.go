@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -37,8 +39,23 @@ type Options struct {
 	// fails, as with AfterCommit.
 	OnCommit func(CommitStats)
 
-	noSync     bool // commits do not wait for the disk; see Build
-	initialMap int  // bytes of address space to map at first
+	noSync bool // commits do not wait for the disk; see Build
+}
+
+// mapReserve is by how many bytes a file can grow before bbolt must map it anew. Mapping anew waits until no read
+// transaction is open, which a backup can keep open for a minute, and no order is stored meanwhile. It also copies all
+// nodes that bbolt holds, and forgets which pages are in memory. Reserved address space takes no memory.
+const mapReserve = 1 << (30 + 6*(strconv.IntSize/64)) // 64 GiB
+
+// Bounds of how much longer, in bytes, bbolt makes a file whose end it has reached. Between them a file doubles.
+const (
+	minGrowth = 32 << 10
+	maxGrowth = 16 << 20
+)
+
+// growth is for a file of that many bytes.
+func growth(size int64) int {
+	return int(min(max(size, minGrowth), maxGrowth))
 }
 
 // CommitStats describes one group commit.
@@ -111,12 +128,17 @@ func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 	for {
 		var opened *openedFile
 		var bolt *bbolt.DB
-		err := safely(path, "opening", func() (err error) {
+		var length int64
+		if info, err := os.Stat(path); err == nil {
+			length = info.Size()
+		}
+		initialMap := int(length) + mapReserve
+		open := func() (err error) {
 			bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{
 				Timeout: options.LockTimeout,
 				MaxSize: options.MaxSize,
 				NoSync:  options.noSync, NoGrowSync: options.noSync,
-				InitialMmapSize: options.initialMap,
+				InitialMmapSize: initialMap,
 				OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 					if opened, err = openDurable(name, flag, mode); err != nil {
 						return nil, err
@@ -125,7 +147,12 @@ func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 				},
 			})
 			return err
-		})
+		}
+		err := safely(path, "opening", open)
+		if errors.Is(err, syscall.ENOMEM) { // the address space of the process is limited
+			initialMap = 0
+			err = safely(path, "opening", open)
+		}
 		switch {
 		case errors.Is(err, bberrors.ErrTimeout):
 			return nil, nil, fmt.Errorf("%w%s: stop that process or give another file", ErrLocked, holder(path))
@@ -137,6 +164,7 @@ func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 		named, err := os.Stat(path)
 		if err == nil && os.SameFile(opened.info, named) {
 			if err = opened.check(); err == nil {
+				bolt.AllocSize = growth(opened.info.Size())
 				return bolt, opened, nil
 			}
 			return nil, nil, errors.Join(err, bolt.Close())
