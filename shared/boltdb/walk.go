@@ -198,15 +198,27 @@ type skeletonWalk struct {
 	used  pageSet
 }
 
+// step is a page that skeleton is to look at.
+type step struct {
+	id    uint64
+	first []byte // as in level
+}
+
+// ahead makes the kernel read the pages at once. They are in many places, and one after the other each would wait for
+// the disk.
+func ahead(p *pages, level []step) {
+	ids := make([]uint64, len(level))
+	for i := range level {
+		ids[i] = level[i].id
+	}
+	p.readAhead(ids)
+}
+
 // smallTree is the largest number of leaves for which skeleton also reads the leaves.
 const smallTree = 64
 
 // tree checks the branches of a tree, level by level. All leaves have the same distance from the root.
 func (s *skeletonWalk) tree(root uint64) error {
-	type step struct {
-		id    uint64
-		first []byte // as in level
-	}
 	level := []step{{id: root}}
 	for depth := 0; ; depth++ {
 		if depth > maxDepth {
@@ -219,6 +231,7 @@ func (s *skeletonWalk) tree(root uint64) error {
 		if first.leaf {
 			break
 		}
+		ahead(s.pages, level)
 		var below []step
 		for _, at := range level {
 			id := at.id
@@ -252,6 +265,7 @@ func (s *skeletonWalk) tree(root uint64) error {
 		}
 		return nil
 	}
+	ahead(s.pages, level)
 	for _, at := range level {
 		n, err := s.pages.node(at.id)
 		switch {

@@ -67,11 +67,8 @@ func (s *Set) Maintain(ctx context.Context, keep Retention, logger zerolog.Logge
 func (s *Set) Warm(ctx context.Context) error {
 	for _, list := range s.state.Load().runs {
 		for _, r := range list {
-			for i := range r.filter {
-				err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-					_, err := r.piece(tx, filterName, &r.filter[i], uint32(i)) //nolint:gosec // few
-					return err
-				})
+			for i := 0; i < len(r.filter); i += warmPieces {
+				err := s.db.View(ctx, func(tx *bbolt.Tx) error { return r.warm(tx, uint32(i)) }) //nolint:gosec // few
 				if err != nil {
 					return err
 				}
@@ -79,6 +76,20 @@ func (s *Set) Warm(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warmPieces is how many pieces of a filter are read in one read transaction, of about 40 KB each.
+const warmPieces = 32
+
+// warm reads some pieces of the run's filter into memory.
+func (r *run) warm(tx *bbolt.Tx, from uint32) error {
+	return r.scan(tx, filterName, from, func(number uint32, value []byte) (bool, error) {
+		if r.filter[number].Load() == nil {
+			kept := bytes.Clone(value)
+			r.filter[number].Store(&kept)
+		}
+		return number+1 < min(from+warmPieces, uint32(len(r.filter))), nil //nolint:gosec // few
+	})
 }
 
 // maintain does all that there is to do now.
@@ -243,13 +254,15 @@ func (s *Set) drop(ctx context.Context) (bool, error) {
 	name := nameOf(runName, g.number)
 	var keys [][]byte
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		if b := g.index.bucket(tx).Bucket(name); b != nil {
-			cursor := b.Cursor()
-			for key, _ := cursor.First(); key != nil && len(keys) < dropRecords; key, _ = cursor.Next() {
-				keys = append(keys, bytes.Clone(key))
-			}
+		keys = nil
+		b := g.index.bucket(tx).Bucket(name)
+		if b == nil {
+			return nil
 		}
-		return nil
+		return s.db.Scan(b, nil, func(key, _ []byte) (bool, error) { // it reads the pages ahead, too
+			keys = append(keys, bytes.Clone(key))
+			return len(keys) < dropRecords, nil
+		})
 	})
 	if err != nil {
 		return false, err

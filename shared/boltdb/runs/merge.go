@@ -90,13 +90,14 @@ type merging struct {
 type mergeSource struct {
 	run     *run
 	next    uint32 // block
-	entries []byte // read ahead
+	ahead   []byte // what was read
+	entries []byte // the rest of it
 }
 
 // mergeAhead is how many blocks of a run are read in one read transaction.
 const mergeAhead = 64
 
-// next returns the next entry of all runs, or nil at the end.
+// next returns the next entry of all runs, or nil at the end. It is valid until the next call.
 func (m *merging) next() ([]byte, error) {
 	for {
 		var least *mergeSource
@@ -119,7 +120,7 @@ func (m *merging) next() ([]byte, error) {
 		entry := least.entries[:size:size]
 		least.entries = least.entries[size:]
 		if !bytes.Equal(entry, m.entry) {
-			m.entry = entry
+			m.entry = append(m.entry[:0], entry...)
 			return entry, nil
 		}
 	}
@@ -135,20 +136,21 @@ func (m *merging) refill(source *mergeSource) error {
 			return err
 		}
 	}
+	from := source.next
 	return m.set.db.View(m.ctx, func(tx *bbolt.Tx) error {
-		b, err := r.bucket(tx)
-		if err != nil {
-			return err
-		}
-		ahead := make([]byte, 0, mergeAhead*blockBytes)
-		for ; source.next < r.blocks && len(ahead) < mergeAhead*blockBytes*3/4; source.next++ {
-			entries, err := r.block(b, source.next)
-			if err != nil {
-				return err
+		source.next, source.ahead = from, source.ahead[:0]
+		err := r.scan(tx, blockName, from, func(number uint32, entries []byte) (bool, error) {
+			if err := r.whole(number, entries); err != nil {
+				return false, err
 			}
-			ahead = append(ahead, entries...)
+			source.ahead = append(source.ahead, entries...)
+			source.next = number + 1
+			return source.next-from < mergeAhead, nil
+		})
+		if err == nil && source.next == from {
+			_, err = r.unseal(blockName, from, nil)
 		}
-		source.entries = ahead
-		return nil
+		source.entries = source.ahead
+		return err
 	})
 }

@@ -124,11 +124,46 @@ func (r *run) bucket(tx *bbolt.Tx) (*bbolt.Bucket, error) {
 // record returns a record of the run. It shares the transaction's memory.
 func (r *run) record(b *bbolt.Bucket, kind byte, number uint32) ([]byte, error) {
 	key := recordKey(kind, number)
-	value, err := codec.Unseal(sealKey(r.number, key[:]), b.Get(key[:]))
+	return r.unseal(kind, number, b.Get(key[:]))
+}
+
+// unseal returns what a record of the run holds. It shares the record's memory.
+func (r *run) unseal(kind byte, number uint32, sealed []byte) ([]byte, error) {
+	key := recordKey(kind, number)
+	value, err := codec.Unseal(sealKey(r.number, key[:]), sealed)
 	if err != nil {
 		return nil, fmt.Errorf("%s %d of run %d of %s: %w", kinds[kind], number, r.number, r.index.spec.Name, err)
 	}
 	return value, nil
+}
+
+// scan visits the records of a kind from a number on, in order, until visit returns false. It waits for the disk
+// without holding a processor: see boltdb.DB.Scan. None may be missing.
+func (r *run) scan(tx *bbolt.Tx, kind byte, from uint32, visit func(number uint32, value []byte) (bool, error)) error {
+	b, err := r.bucket(tx)
+	if err != nil {
+		return err
+	}
+	after := []byte{kind}
+	if from > 0 {
+		key := recordKey(kind, from-1)
+		after = key[:]
+	}
+	number := from
+	return r.index.set.db.Scan(b, after, func(key, sealed []byte) (bool, error) {
+		if key[0] != kind {
+			return false, nil
+		}
+		if want := recordKey(kind, number); !bytes.Equal(key, want[:]) {
+			sealed = nil // it is missing
+		}
+		value, err := r.unseal(kind, number, sealed)
+		if err != nil {
+			return false, err
+		}
+		number++
+		return visit(number-1, value)
+	})
 }
 
 // kinds says what the records of a run are.
@@ -140,15 +175,17 @@ func (r *run) piece(tx *bbolt.Tx, kind byte, at *atomic.Pointer[[]byte], number 
 	if known := at.Load(); known != nil {
 		return *known, nil
 	}
-	b, err := r.bucket(tx)
+	var kept []byte
+	err := r.scan(tx, kind, number, func(_ uint32, value []byte) (bool, error) {
+		kept = bytes.Clone(value)
+		return false, nil
+	})
+	if err == nil && kept == nil {
+		_, err = r.unseal(kind, number, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
-	value, err := r.record(b, kind, number)
-	if err != nil {
-		return nil, err
-	}
-	kept := bytes.Clone(value)
 	at.Store(&kept)
 	return kept, nil
 }
@@ -265,9 +302,17 @@ func (c *runCursor) advance() error {
 // block returns the entries of a block.
 func (r *run) block(b *bbolt.Bucket, number uint32) ([]byte, error) {
 	entries, err := r.record(b, blockName, number)
-	if err == nil && (len(entries) == 0 || len(entries)%r.index.size != 0) {
-		err = fmt.Errorf("%w: block %d of run %d of %s has %d bytes", codec.ErrCorrupt, number, r.number,
+	if err != nil {
+		return nil, err
+	}
+	return entries, r.whole(number, entries)
+}
+
+// whole reports a block whose bytes are not those of some entries.
+func (r *run) whole(number uint32, entries []byte) error {
+	if len(entries) == 0 || len(entries)%r.index.size != 0 {
+		return fmt.Errorf("%w: block %d of run %d of %s has %d bytes", codec.ErrCorrupt, number, r.number,
 			r.index.spec.Name, len(entries))
 	}
-	return entries, err
+	return nil
 }

@@ -248,8 +248,8 @@ func (x *Index) list(tx *bbolt.Tx) (runs []meta, dead []uint64, err error) {
 }
 
 func (s *Set) readSegment(b *bbolt.Bucket, number uint64, tables []*memtable) error {
-	return b.ForEach(func(key, sealed []byte) error {
-		return s.readRecord(number, key, sealed, func(x *Index, entry []byte) error {
+	return s.db.Scan(b, nil, func(key, sealed []byte) (bool, error) {
+		return true, s.readRecord(number, key, sealed, func(x *Index, entry []byte) error {
 			tables[x.number].add(entry)
 			return nil
 		})
