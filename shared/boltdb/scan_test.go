@@ -88,7 +88,7 @@ func TestDB_ScanVisitsWhatACursorVisits(t *testing.T) {
 	}
 	var root int64
 	err = db.View(t.Context(), func(tx *bbolt.Tx) error {
-		root = int64(tx.Bucket([]byte("5000")).Root()) //nolint:gosec // small
+		root = int64(tx.Bucket([]byte("5000")).Root())
 		return nil
 	})
 	if err != nil {
