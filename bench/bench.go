@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"ordertally/bench/bare"
 	"ordertally/bench/report"
 	"ordertally/bench/stores"
 	"ordertally/stack/kafka"
@@ -93,7 +94,7 @@ const (
 	activityProgram = "./activity/cmd/activity"
 )
 
-// broker returns the address of Apache Kafka.
+// broker returns the address of Apache Kafka, which runs as its own scripts start it, and is warm.
 func (b *bench) broker(ctx context.Context) (string, error) {
 	if b.kafka == nil {
 		dir, err := b.newDir()
@@ -102,8 +103,11 @@ func (b *bench) broker(ctx context.Context) (string, error) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, 8*time.Minute) // enough for a first download of the jars
 		defer cancel()
-		if b.kafka, err = kafka.Start(ctx, kafka.Options{Dir: dir}); err != nil {
+		if b.kafka, err = kafka.Start(ctx, kafka.Options{Dir: dir, AsShipped: true}); err != nil {
 			return "", err
+		}
+		if err := bare.Warm(ctx, b.kafka.Addr(), b.warm); err != nil {
+			return "", fmt.Errorf("warm up Apache Kafka: %w", err)
 		}
 	}
 	return b.kafka.Addr(), nil

@@ -37,6 +37,7 @@ type options struct {
 	rows     string
 	rounds   int
 	span     time.Duration
+	warm     time.Duration
 	orders   int64
 	messages int
 	events   int
@@ -51,6 +52,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.StringVar(&o.rows, "rows", "", "rows to measure, separated by commas; empty for all\n"+list())
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds, in which the contestants take turns")
 	flags.DurationVar(&o.span, "span", 1500*time.Millisecond, "how long a turn takes")
+	flags.DurationVar(&o.warm, "warm", 30*time.Second, "how long Kafka works before it is measured")
 	flags.Int64Var(&o.orders, "orders", 1_000_000, "orders with keys in the file of the row full-file")
 	flags.IntVar(&o.messages, "messages", 300_000, "messages that the row drain publishes")
 	flags.IntVar(&o.events, "events", 500_000, "events that the row ingest counts")

@@ -14,6 +14,7 @@ import (
 )
 
 const (
+	usAnOrder   = "us an order"
 	placeScopes = "orders:write,orders:read"
 	drainLimit  = 5 * time.Minute
 )
@@ -102,11 +103,19 @@ func (b *bench) placeOverHTTP(ctx context.Context, r *report.Row, connections in
 			if err != nil {
 				return err
 			}
+			kafkaBefore, err := program.CPUOf(b.kafka.PID())
+			if err != nil {
+				return err
+			}
 			wrote, err := s.turn(ctx, opened, b.span)
 			if err != nil {
 				return err
 			}
 			after, err := s.CPU()
+			if err != nil {
+				return err
+			}
+			kafkaAfter, err := program.CPUOf(b.kafka.PID())
 			if err != nil {
 				return err
 			}
@@ -116,8 +125,13 @@ func (b *bench) placeOverHTTP(ctx context.Context, r *report.Row, connections in
 				r.Add(name(s.name), ordersPerSecond, wrote.Rate())
 			}
 			r.Add("p99 "+name(s.name), milliseconds, wrote.Quantile(.99).Seconds()*1000)
-			r.Add("CPU "+name(s.name), "us an order",
-				float64((after-before).Microseconds())/float64(len(wrote.Latencies)))
+			each := func(d time.Duration) float64 {
+				return float64(d.Microseconds()) / float64(len(wrote.Latencies))
+			}
+			r.Add("CPU "+name(s.name), usAnOrder, each(after-before))
+			if s.relays {
+				r.Add("CPU "+name("Kafka"), usAnOrder, each(kafkaAfter-kafkaBefore))
+			}
 			return nil
 		}})
 	}
@@ -130,7 +144,8 @@ func (b *bench) placeOverHTTP(ctx context.Context, r *report.Row, connections in
 	}
 	r.Figures = append(r.Figures, ratio("everything on", goals[1]), ratio("without Kafka", goals[0]),
 		report.Figure{Name: name("CPU of the order process, everything on"), Series: "CPU " + name("everything on"),
-			Goal: 80, AtMost: true})
+			Goal: 80, AtMost: true},
+		report.Figure{Name: name("CPU of Kafka, everything on"), Series: "CPU " + name("Kafka")})
 	return nil
 }
 

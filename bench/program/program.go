@@ -157,8 +157,11 @@ func (p *Program) Kill() {
 }
 
 // CPU returns the processor time that the process has used.
-func (p *Program) CPU() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+func (p *Program) CPU() (time.Duration, error) { return CPUOf(p.cmd.Process.Pid) }
+
+// CPUOf returns the processor time that a process has used.
+func CPUOf(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}

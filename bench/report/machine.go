@@ -30,7 +30,7 @@ type Machine struct {
 func ThisMachine(dir string) Machine {
 	m := Machine{
 		Cores: runtime.NumCPU(), Processor: processor(), MemoryMiB: memory(), Filesystem: filesystem(dir),
-		Go: runtime.Version(), Kafka: "Apache Kafka " + kafka.Version(),
+		Go: runtime.Version(), Kafka: "Apache Kafka " + kafka.Version() + " (started as its own scripts do, and warm)",
 	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {

@@ -252,7 +252,7 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 			return err
 		}
 		to = max(position, front) // what is left before the front waits
-		skipped := root.Bucket(skippedBucket)
+		skipped := newSkips(root, to+1)
 		bytes := 0
 		cursor := root.Bucket(messagesBucket).Cursor()
 		for k, v := cursor.Seek(slotKey(to + 1)); k != nil && len(rows) < maxRows; k, v = cursor.Next() {
@@ -261,11 +261,11 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 				break
 			}
 			for gap := to + 1; gap < slot; gap++ { // a row leaves its slot only when it is skipped
-				if skipped.Get(slotKey(gap)) == nil {
+				if !skipped.has(gap) {
 					return fmt.Errorf("read outbox message %d: %w: its row is missing", gap, boltdb.ErrCorrupt)
 				}
 			}
-			if skipped.Get(k) != nil {
+			if skipped.has(slot) {
 				to = slot
 				continue
 			}
@@ -279,7 +279,7 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 			rows = append(rows, r)
 			to = slot
 		}
-		for skipped.Get(slotKey(to+1)) != nil { // a skipped slot whose row moved has no row
+		for skipped.has(to + 1) { // a skipped slot whose row moved has no row
 			to++
 		}
 		return nil

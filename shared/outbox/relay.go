@@ -74,6 +74,7 @@ type Relay struct {
 	narrow  bool      // the log has fewer partitions than messages go to
 	checked time.Time // when the publisher was last seen to have what was published
 	step    time.Time // when the present step began; an outage would begin then
+	gather  time.Time // under load no transaction begins before
 
 	ahead    *outgoing     // what follows the batch in flight, or nil
 	again    *republishing // what is published once more, or nil
@@ -192,7 +193,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 	if err := r.agree(ctx, session); err != nil {
 		return false, err
 	}
-	r.recheck, r.ahead = true, nil
+	r.recheck, r.ahead, r.gather = true, nil, time.Time{}
 	if r.outbox.link.Load().State != LinkDown {
 		r.up()
 	}
@@ -219,10 +220,12 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 			if out.to < newest && !r.lingers(out.to) {
 				meanwhile = func() { r.prepare(ctx, out) }
 			}
+			began := time.Now()
 			if err := r.publish(ctx, session, out, meanwhile); err != nil {
 				return progressed, err
 			}
 			progressed = true
+			r.gather = r.gathers(out, began, time.Now())
 		}
 		if out.to < newest { // a backlog: what is published once more waits
 			continue
@@ -337,15 +340,36 @@ func (r *Relay) linger(ctx context.Context) bool {
 	return true
 }
 
-// pace waits until the session takes another transaction, if there are messages for one. It returns false if ctx ended
+// pace waits until the next transaction should begin, if there are messages for one. It returns false if ctx ended
 // meanwhile.
 func (r *Relay) pace(ctx context.Context, session Session) bool {
-	paced, ok := session.(Paced)
-	if !ok || r.outbox.queue.lastSlot() == r.outbox.position.Load() {
+	if r.outbox.queue.lastSlot() == r.outbox.position.Load() {
 		return true
 	}
-	sleep(ctx, time.Until(paced.NotBefore()))
+	begin := r.gather
+	if paced, ok := session.(Paced); ok && paced.NotBefore().After(begin) {
+		begin = paced.NotBefore()
+	}
+	sleep(ctx, time.Until(begin))
 	return ctx.Err() == nil
+}
+
+// longestGather limits how long messages gather for a transaction.
+const longestGather = 20 * time.Millisecond
+
+// gathers returns when the transaction after out should begin. If messages came while out was published, more will
+// come. They gather for as long as that took, because a transaction costs the publisher much the same whether it has
+// few messages or many. So a busy machine makes fewer transactions, and an idle one quick ones.
+//
+// The result is zero, for at once, if none came, if there is a backlog, or if somebody waits for a message to be
+// published.
+func (r *Relay) gathers(out *outgoing, began, ended time.Time) time.Time {
+	waiting := r.outbox.queue.lastSlot() - out.to
+	full := len(out.rows) >= r.batchCap/2 || out.bytes >= r.batchBytes/2
+	if waiting == 0 || full || r.config.Linger > 0 || r.outbox.Awaiting() > 0 {
+		return time.Time{}
+	}
+	return ended.Add(min(ended.Sub(began), longestGather))
 }
 
 // lingers reports whether the transaction after position waits for more messages: it has some, and room for more. Those
