@@ -19,6 +19,8 @@ type Batch struct {
 	// moment is known.
 	Through time.Time
 	Read    time.Time // when its records were read
+	// Incidents are those found since the last batch. The Store gives them their time.
+	Incidents []Incident
 	// Forgotten has the first offset that was left in each partition whose beginning the topic had forgotten when it
 	// was read for the first time.
 	Forgotten map[int32]int64

@@ -7,7 +7,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -85,7 +84,7 @@ func New(config Config, logger zerolog.Logger) *Stack {
 // directory is in use, the error names it.
 func (s *Stack) Start(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
-		return errors.Join(err, s.Stop(ctx))
+		return lifecycle.Abandon(ctx, err, s.Stop)
 	}
 	return nil
 }

@@ -73,6 +73,8 @@ type Activity struct {
 	// Ledger returns one of the activity's ledgers. Ledgers returns how much waits in them.
 	Ledger  func(activity.Ledger) *parked.Ledger[activity.Kept]
 	Ledgers func(context.Context) (activity.Ledgers, error)
+	// Incidents returns the newest incidents, at most limit, the newest first.
+	Incidents func(ctx context.Context, limit int) ([]activity.Incident, error)
 }
 
 // Figures are those of the service's last hour: how many messages are not counted yet, how many are counted a second,
@@ -219,6 +221,7 @@ func (a *API) routes() []web.Route {
 			Scope:   auth.OpsRead,
 			Handler: a.shared(a.digests),
 		},
+		{Method: http.MethodGet, Path: base + "/incidents", Scope: auth.OpsRead, Handler: a.json(a.incidents)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
 	}
 	routes = append(routes, a.rebuildRoutes()...)

@@ -115,7 +115,8 @@ func (s *server) serve(c activityapi.Config) { s.serveWith(c, s.store) }
 // serveWith is serve with other statistics than the store's.
 func (s *server) serveWith(c activityapi.Config, statistics activityapi.Statistics) {
 	own := activityapi.Activity{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.store.Ledgers,
-		Ledger: s.ledgers.ledger}
+		Incidents: s.store.Incidents,
+		Ledger:    s.ledgers.ledger}
 	c.Activities = append([]activityapi.Activity{own}, c.Activities...)
 	if c.Zone == (activity.Zone{}) {
 		c.Zone = activity.UTC()

@@ -63,6 +63,12 @@ func Contract(defs ...activity.Definition) openapi.API {
 				knownByID,
 				knownBySequence,
 			),
+			openapi.ClosedSet(
+				"The kind of incident: truncated (Kafka lost the end of a partition), recreated (the topic was "+
+					"deleted "+
+					"and made again), expired (records were deleted before they were read), forged (another program "+
+					"wrote messages with a lineage that is not its own).",
+				activity.IncidentKinds()...),
 			keyapi.ClosedSets()[0],
 		}, parkedapi.ClosedSets()...),
 	}
@@ -109,6 +115,12 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 	all := map[string]openapi.Operation{
 		"GET /v1/activities": {ID: "listActivities", Summary: "What is counted.", Answer: listBody{},
 			AnswerHeaders: plain},
+		"GET " + base + "/incidents": {ID: "listIncidents", Summary: "List the incidents of an activity's topic.",
+			Description: "What an operator should know of: where reading did not go on at its position, and messages " +
+				"that " +
+				"another program may have forged.",
+			Path: map[string]*openapi.Schema{"activity": anyName["activity"]}, Answer: incidentsBody{},
+			AnswerHeaders: plain, Problems: unknown},
 		"GET " + base + "/messages/{message_id}": {
 			ID: "getMessage", Summary: "What became of one message.",
 			Description: "One that is not known is no error: it may come yet.",

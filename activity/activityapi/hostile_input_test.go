@@ -182,7 +182,7 @@ func (h *hostile) input() {
 		"/days/today?tz=UTC&tz=UTC", "/days/today?TZ=UTC", "/days/today?tz[]=UTC", "/days/today?tz=UTC;tz=UTC",
 		"/days/today?tz=%zz", "/days/today?=", "/days/today?%00=1", "/days/today/minutes?by=day",
 		"/live?last_event_id=1", "/live?tz=UTC&tz=Europe/Berlin", "/audit?limit=1", "/parked/export?limit=1",
-		"/late/export?cursor=" + h.late, "/late/" + h.late + "?x", "/messages/a?id=b",
+		"/late/export?cursor=" + h.late, "/late/" + h.late + "?x", "/messages/a?id=b", "/incidents?limit=1",
 		"/messages/a?lineage=L", "/messages/a?sequence=1", "/messages/a?lineage=&sequence=1",
 		"/messages/a?lineage=L&sequence=0", "/messages/a?lineage=L&sequence=-1", "/messages/a?lineage=L&sequence=0x1",
 		"/messages/a?lineage=L&sequence=18446744073709551616", "/messages/a?lineage=L&sequence=1&sequence=2",

@@ -26,7 +26,8 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET days": auth.StatsRead, "GET days/{day}": auth.StatsRead, "GET days/{day}/minutes": auth.StatsRead,
 		"GET live":                  auth.StatsRead,
 		"GET messages/{message_id}": auth.StatsRead, "GET digests": auth.OpsRead, "GET audit": auth.OpsRead,
-		"GET rebuild": auth.OpsRead,
+		"GET incidents": auth.OpsRead,
+		"GET rebuild":   auth.OpsRead,
 	} {
 		want[route[:4]+"/v1/activities/{activity}/"+route[4:]] = scope
 	}

@@ -77,7 +77,8 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		base.Part("rebuild "+def.Name, again.Run, nil)
 		counted = append(counted, activityapi.Activity{
 			Definition: def, Statistics: store, Progress: in, Rebuild: again, Ledgers: store.Ledgers,
-			Ledger: func(name activity.Ledger) *parked.Ledger[activity.Kept] { return store.Ledger(name, decode) },
+			Incidents: store.Incidents,
+			Ledger:    func(name activity.Ledger) *parked.Ledger[activity.Kept] { return store.Ledger(name, decode) },
 		})
 	}
 	past := history.New(base.Registry, c.Clock, activityapi.Figures()...)

@@ -33,6 +33,9 @@ func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Ve
 				return err
 			}
 			crashpoint.Here("activity.counted")
+			if err := s.noteIncidents(root, batch, verdicts, now); err != nil {
+				return err
+			}
 			st.At, st.Event = now, latest(st.Event, batch.Messages, verdicts)
 			st.noteForgotten(batch)
 			for _, name := range activity.AllLedgers() {

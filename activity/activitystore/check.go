@@ -58,7 +58,8 @@ func Check(r *boltdb.Record) error {
 func checkBelow(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 	if len(path) == 0 {
 		if r.IsBucket { // some are made when they are needed
-			return known(r.Key, append(buckets(), keyReading, bucketMerged, bucketRebuild, bucketReplaced)...)
+			return known(r.Key, append(buckets(), keyReading, bucketIncidents, bucketMerged, bucketRebuild,
+				bucketReplaced)...)
 		}
 		text, err := codec.Unseal(r.Key, r.Value)
 		if err == nil && !json.Valid(text) {
@@ -159,6 +160,9 @@ func checkRecord(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 			bin.partition,
 		)
 		_, err = decodeTotals(r.Key, bin.partition, r.Value)
+		return err
+	case string(bucketIncidents):
+		_, err := readIncident(r.Key, r.Value)
 		return err
 	case string(bucketMerged):
 		return checkMerged(r, root)

@@ -21,6 +21,10 @@ import (
 // manyMessages fill bins, keys, intervals of two lineages, the ledger of parked messages and positions.
 func manyMessages(from int) *activity.Batch {
 	b := &activity.Batch{Next: map[int32]activity.Position{}}
+	for i := range 40 {
+		b.Incidents = append(b.Incidents, activity.Incident{Kind: activity.IncidentTruncated, Partition: int32(i % 3),
+			Offset: int64(from + i), Text: "Kafka lost the end of a partition"})
+	}
 	for i := from; i < from+500; i++ {
 		partition := int32(i % 3)
 		m := message(fmt.Sprintf("message-%06d", i), partition, noon.Add(time.Duration(i)*time.Minute), int64(i))
@@ -69,6 +73,11 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 		return text.String(), err
 	}
 	fmt.Fprintln(&text, asOf.At, asOf.Event, asOf.Next)
+	incidents, err := store.Incidents(t.Context(), 1000)
+	if err != nil {
+		return text.String(), err
+	}
+	fmt.Fprintln(&text, incidents)
 	_, err = store.Merged(t.Context(), mergedDays, func(g activity.Group) error {
 		totals, err := g.Load()
 		if err == nil {

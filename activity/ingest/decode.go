@@ -78,7 +78,8 @@ func newDecoder(def *activity.Definition) *decoder {
 
 // batch decodes what was fetched.
 func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
-	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next)}
+	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next),
+		Incidents: incidents(fetched.Repositions)}
 	for _, moved := range fetched.Repositions {
 		if moved.Reason == kafka.Expired && moved.From == 0 {
 			if b.Forgotten == nil {

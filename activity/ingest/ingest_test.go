@@ -344,6 +344,12 @@ func TestIngest_PositionsMoveBack(t *testing.T) {
 	if note := s.in.Changes(); !strings.Contains(note, "partition 0 went on at offset 2 instead of 9, truncated") {
 		t.Errorf("it says %q", note)
 	}
+	incidents, err := store.Incidents(t.Context(), 10)
+	if err != nil || len(incidents) != 1 || incidents[0].Kind != activity.IncidentTruncated ||
+		incidents[0].Offset != 9 || incidents[0].Messages != 0 ||
+		!strings.HasSuffix(incidents[0].Text, "Partition 0 went on at offset 2 instead of 9.") {
+		t.Errorf("the incidents are %+v, %v", incidents, err)
+	}
 }
 
 func TestMetrics_ExistFromTheStart(t *testing.T) {

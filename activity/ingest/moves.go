@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ordertally/activity"
 	"ordertally/shared/kafka"
 )
 
@@ -55,6 +56,36 @@ func (in *Ingest) reposition(moved kafka.Reposition) {
 	in.logger.WithLevel(level).Str("reason", string(moved.Reason)).Int32("partition", moved.Partition).Int64("from",
 		moved.From).
 		Int64("to", moved.To).Int64("missing_offsets", missing).Msg(explanations[moved.Reason])
+}
+
+// incidents tells of repositions, one incident a reason.
+func incidents(moved []kafka.Reposition) (found []activity.Incident) {
+	for _, reason := range kafka.Reasons() {
+		var i activity.Incident
+		var first kafka.Reposition
+		partitions := 0
+		for _, m := range moved {
+			if m.Reason != reason {
+				continue
+			}
+			if partitions++; partitions == 1 {
+				first = m
+				i = activity.Incident{Kind: activity.IncidentKind(reason), Partition: m.Partition, Offset: m.From}
+			}
+			i.Messages += max(m.To-m.From, 0)
+		}
+		if partitions == 0 {
+			continue
+		}
+		i.Text = fmt.Sprintf("%s. Partition %d went on at offset %d instead of %d.", explanations[reason],
+			first.Partition,
+			first.To, first.From)
+		if partitions > 1 {
+			i.Text += fmt.Sprintf(" It is one of %d partitions.", partitions)
+		}
+		found = append(found, i)
+	}
+	return found
 }
 
 // Note says why reading is not ready, or else what Changes does: for an activity whose topic may be missing.

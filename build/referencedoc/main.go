@@ -18,6 +18,7 @@ import (
 	"ordertally/shared/settings"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
 )
 
 const made = "Made from the programs by `make generate`; `make lint` fails when it is not up to date.\n"
@@ -104,13 +105,17 @@ func problems(text *strings.Builder) {
 		"Its `type` is the path of a page of the service that says the same\nas this one. " +
 		"[Integrate](../integrate.md#problems) tells how a program reads problems.\n")
 	for i, api := range apis() {
-		fmt.Fprintf(text, "\n## %s\n\n| code | status | when | the client | the operator |\n|---|---|---|---|---|\n",
-			services[i])
-		kinds := openapi.Problems(api)
-		for k := range kinds {
-			fmt.Fprintf(text, "| `%s` | %d | %s | %s | %s |\n", kinds[k].Code, kinds[k].Status, kinds[k].Says,
-				kinds[k].Client, openapi.OperatorOf(&kinds[k]))
-		}
+		problemTable(text, services[i], openapi.Problems(api))
+	}
+	problemTable(text, "ops listener", telemetry.OpsProblems())
+}
+
+func problemTable(text *strings.Builder, title string, kinds []problem.Kind) {
+	slices.SortStableFunc(kinds, func(a, b problem.Kind) int { return strings.Compare(a.Code, b.Code) })
+	fmt.Fprintf(text, "\n## %s\n\n| code | status | when | the client | the operator |\n|---|---|---|---|---|\n", title)
+	for i := range kinds {
+		fmt.Fprintf(text, "| `%s` | %d | %s | %s | %s |\n", kinds[i].Code, kinds[i].Status, kinds[i].Says,
+			kinds[i].Client, openapi.OperatorOf(&kinds[i]))
 	}
 }
 

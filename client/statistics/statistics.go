@@ -18,6 +18,14 @@ const (
 	DaysByWeek  DaysBy = "week"
 )
 
+// Defines values for IncidentKind.
+const (
+	IncidentKindExpired   IncidentKind = "expired"
+	IncidentKindForged    IncidentKind = "forged"
+	IncidentKindRecreated IncidentKind = "recreated"
+	IncidentKindTruncated IncidentKind = "truncated"
+)
+
 // Defines values for KnownBy.
 const (
 	KnownByID       KnownBy = "id"
@@ -363,6 +371,41 @@ type Hour struct {
 	// Examples: 2010-12-01T08:00:00Z
 	StartsAt             time.Time         `json:"starts_at"`
 	AdditionalProperties map[string]Figure `json:"-"`
+}
+
+// Incident defines model for Incident.
+type Incident struct {
+	// At When it was found.
+	At time.Time `json:"at"`
+
+	// Kind The kind of incident: truncated (Kafka lost the end of a partition), recreated (the topic was deleted and made again), expired (records were deleted before they were read), forged (another program wrote messages with a lineage that is not its own).
+	Kind IncidentKind `json:"kind"`
+
+	// Messages How many messages are not in the statistics, or were counted although they may be forged. 0 if none.
+	Messages int64 `json:"messages"`
+
+	// Offset The offset in that partition: where reading should have gone on, or of the first message that is meant.
+	Offset int64 `json:"offset"`
+
+	// Partition The partition that it was found in, or the first of several.
+	Partition int32 `json:"partition"`
+
+	// Text What was found and done. For people.
+	Text string `json:"text"`
+}
+
+// IncidentKind The kind of incident: truncated (Kafka lost the end of a partition), recreated (the topic was deleted and made again), expired (records were deleted before they were read), forged (another program wrote messages with a lineage that is not its own).
+type IncidentKind string
+
+// IncidentsBody defines model for IncidentsBody.
+type IncidentsBody struct {
+	// Activity The activity that was asked.
+	//
+	// Examples: ORDER_CREATED
+	Activity string `json:"activity"`
+
+	// Incidents The newest first, 200 at most.
+	Incidents []Incident `json:"incidents"`
 }
 
 // KnownBy What a counted message is known by: its id, or, once that has expired, its lineage and sequence.
@@ -1302,6 +1345,16 @@ func (c *Client) ListDigests(ctx context.Context, activity string, params ListDi
 	r.Query("from", params.From)
 	r.Query("to", params.To)
 	return client.Do[Digests](ctx, c.Client, r)
+}
+
+// ListIncidents: List the incidents of an activity's topic.
+//
+// What an operator should know of: where reading did not go on at its position, and messages that another program may have forged.
+//
+//	GET /v1/activities/{activity}/incidents
+func (c *Client) ListIncidents(ctx context.Context, activity string) (client.Answer[IncidentsBody], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/%s/incidents", activity)
+	return client.Do[IncidentsBody](ctx, c.Client, r)
 }
 
 // GetMessage: What became of one message.

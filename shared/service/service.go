@@ -94,8 +94,7 @@ func (s *Service) OnStopFirst(end func()) { s.endless = append(s.endless, end) }
 // Start starts the service. If that fails, Start stops what it had started. Kafka need not be reachable.
 func (s *Service) Start(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
-		_ = s.Stop(ctx) // the first error tells what is wrong
-		return err
+		return lifecycle.Abandon(ctx, err, s.Stop)
 	}
 	s.Logger.Info().Str("api", s.Addr()).Str("ops", s.OpsAddr()).Str("data", s.config.Data).
 		Msg(s.name + " has started")

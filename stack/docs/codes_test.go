@@ -18,7 +18,9 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/order/orderapi"
 	"ordertally/shared/event"
+	"ordertally/shared/service/telemetry"
 	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
 )
 
 // source is what the programs' own code says about codes and closed sets.
@@ -159,7 +161,7 @@ func listed(t *testing.T, api *huma.OpenAPI, schema string) []string {
 	return texts
 }
 
-// opsListener has no document, because its answers are for the operator's own machine.
+// opsListener has no document, because its answers are for the operator's own machine. It has a page for each problem.
 const opsListener = "shared/service/telemetry/"
 
 // TestEveryCode_IsInTheDocument checks that each problem is made from a kind, and that the code of every kind is in the
@@ -167,7 +169,7 @@ const opsListener = "shared/service/telemetry/"
 func TestEveryCode_IsInTheDocument(t *testing.T) {
 	s := readSource(t)
 	for _, path := range s.made {
-		if !strings.HasPrefix(path, opsListener) && !strings.HasPrefix(path, "shared/web/problem/") {
+		if !strings.HasPrefix(path, "shared/web/problem/") {
 			t.Errorf("%s makes a problem with problem.New: make it of a problem.Kind, and name that in the "+
 				"description of the operation", path)
 		}
@@ -178,6 +180,12 @@ func TestEveryCode_IsInTheDocument(t *testing.T) {
 		code := s.value(k.pkg, k.code)
 		if code == "" {
 			t.Errorf("%s has a problem.Kind whose code this test cannot read", k.at)
+		}
+		if strings.HasPrefix(k.at, opsListener) {
+			if !slices.ContainsFunc(telemetry.OpsProblems(), func(o problem.Kind) bool { return o.Code == code }) {
+				t.Errorf("%s: the code %q has no page on the ops listener", k.at, code)
+			}
+			continue
 		}
 		root, _, _ := strings.Cut(k.at, "/")
 		for _, api := range documents[root] {
@@ -195,7 +203,8 @@ func TestEveryCode_IsInTheDocument(t *testing.T) {
 // at fault, it also tells what the operator does. openapitest.Served checks that the services have the pages.
 func TestEveryProblem_SaysWhatToDo(t *testing.T) {
 	kinds := append(openapi.Problems(orderapi.Contract()),
-		openapi.Problems(activityapi.Contract(declare.OrderCreated(event.Topic)))...)
+		append(openapi.Problems(activityapi.Contract(declare.OrderCreated(event.Topic))),
+			telemetry.OpsProblems()...)...)
 	for _, k := range kinds {
 		if !strings.HasSuffix(k.Client, ".") {
 			t.Errorf("%s (%s) does not say what the client does", k.Code, k.Says)
@@ -229,6 +238,7 @@ func TestClosedSets_AreWhole(t *testing.T) {
 		{order, "outbox.IncidentKind", "IncidentKind"},
 		{activity, "activity.Code", "ProblemCode"},
 		{activity, "activity.MessageState", "MessageState"},
+		{activity, "activity.IncidentKind", "IncidentKind"},
 		{activity, "activity.Reason", "Reason"},
 		{activity, "parked.Verb", "Verb"},
 		{activity, "parked.Outcome", "Outcome"},

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,25 +24,6 @@ import (
 
 // schemathesisVersion is the version that .ci/run installs. Others may find other things.
 const schemathesisVersion = "4.32.5"
-
-// toolFromPyPI returns the path of a program from the variable or PATH, or skips the test, loudly.
-func toolFromPyPI(t *testing.T, name, variable, version string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if named := os.Getenv(variable); named != "" {
-		path, err = exec.LookPath(named)
-	}
-	if err == nil {
-		return path
-	}
-	missing := fmt.Sprintf("%s %s is not installed: pip install %[1]s==%[2]s, or name it in %s", name, version,
-		variable)
-	if os.Getenv("REQUIRE_ALL") == "1" {
-		t.Fatal("REQUIRE_ALL=1, and " + missing)
-	}
-	t.Skip("SKIPPED: " + missing)
-	return ""
-}
 
 // keyIn makes a key of all scopes in a file that no service has open.
 func keyIn(t *testing.T, path string, format boltdb.Format) (credential string) {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -50,5 +51,43 @@ func TestOrder_IsEndedByASignalWhileItReadsItsSettings(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("SIGTERM has no effect")
+	}
+}
+
+// TestServices_EndWellWhenTheyAreToldToStopWhileTheyStart sends a signal as soon as a listener of the process answers:
+// of `ordertally dev` that is before the activity service has started.
+func TestServices_EndWellWhenTheyAreToldToStopWhileTheyStart(t *testing.T) {
+	for _, name := range []string{"order", "activity", "dev"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data := filepath.Join(t.TempDir(), "data")
+			for range 3 { // a file that is new, then one that is not
+				api, ops := stacktest.FreePort(t), stacktest.FreePort(t)
+				s := stacktest.Serving{Program: stacktest.OrderProgram(t), Args: []string{
+					"serve", "--listen", api, "--ops-listen", ops, "--data", data, "--kafka", stacktest.Nowhere,
+				}}
+				switch name {
+				case "activity":
+					s.Program = stacktest.ActivityProgram(t)
+				case "dev":
+					s.Program = stacktest.DevProgram(t)
+					s.Args = []string{
+						"dev", "--no-import", "--data", data, "--order-listen", api, "--order-ops-listen", ops,
+						"--activity-listen", "127.0.0.1:0", "--activity-ops-listen", "127.0.0.1:0",
+						"--kafka-listen", "127.0.0.1:0",
+					}
+				}
+				p := stacktest.Run(t, s)
+				clocktest.Eventually(t, "it listens", func() bool {
+					conn, err := net.Dial("tcp", ops)
+					if err != nil {
+						return false
+					}
+					_ = conn.Close()
+					return true
+				})
+				p.Ends(syscall.SIGTERM, 20*time.Second)
+			}
+		})
 	}
 }

@@ -152,6 +152,10 @@ func (c *counter) says(reason kafka.Reason) {
 			c.t.Errorf("%v repositions because of %s, and it should be for %q only", moved, r, reason)
 		}
 	}
+	incidents := stacktest.Text(c.t, "http://"+c.Addr()+"/v1/activities/ORDER_CREATED/incidents")
+	if reason != "" && !strings.Contains(incidents, `"kind":"`+string(reason)+`"`) {
+		c.t.Errorf("repositioned because of %q, and the incidents are %s", reason, incidents)
+	}
 	if ready := stacktest.Text(c.t, "http://"+c.OpsAddr()+"/readyz?verbose"); strings.Contains(ready,
 		"[+]kafka ok (repositioned") != (reason != "") {
 		c.t.Errorf("repositioned because of %q, and readyz says %s", reason, ready)

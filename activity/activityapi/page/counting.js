@@ -163,6 +163,22 @@ const Audit = ({ base, zone }) => {
     : html`<div class="body"><ol class="line">${entries.slice(0, 12).map((e) => html`<li key=${e.at + e.id}><span class="node info"><${Icon} name=${verbs[e.verb]?.[1] ?? "check"} /></span><h3>${verbs[e.verb]?.[0] ?? e.verb}${e.message_id || e.n > 1 ? " " + number(e.n) : ""}</h3><span class="at"><time datetime=${e.at}>${when(e.at, zone)}</time></span><div class="d">${e.by ? html`By <code>${e.by}</code>` : "By an operator"}${e.reason ? `: ${e.reason}` : "."}${e.outcome ? ` ${e.outcome.replaceAll("_", " ")}.` : ""}</div></li>`)}</ol></div>`}<//>`;
 };
 
+const incidents = {
+  truncated: ["Kafka lost the end of a partition", "alert", "watch"],
+  recreated: ["The topic was made anew", "alert", "watch"],
+  expired: ["Records were deleted before they were read", "alert", "act"],
+  forged: ["Another program wrote under a lineage of orders", "alert", "act"],
+};
+const Incidents = ({ base, zone }) => {
+  const { data, problem, again } = useAsk(base + "/incidents", 30);
+  return html`<${Card} id="incidents" span="c6" title="Incidents" note="what was found, and what was done">${problem && !data ? html`<${Failed} problem=${problem} what="the incidents" again=${again} />` : !data ? html`<${Loading} lines=${[60]} />`
+    : data.incidents.length === 0 ? html`<${Blank} icon="check" title="No incidents">The topic has always had what was read of it.<//>`
+    : html`<div class="body"><ol class="line">${data.incidents.slice(0, 12).map((incident, i) => {
+      const [title, icon, tone] = incidents[incident.kind] ?? [incident.kind, "alert", "watch"];
+      return html`<li key=${incident.at + i}><span class=${"node " + tone}><${Icon} name=${icon} /></span><h3>${title}</h3><span class="at"><time datetime=${incident.at}>${when(incident.at, zone)}</time></span><div class="d">${incident.text}</div></li>`;
+    })}</ol></div>`}<//>`;
+};
+
 const Backups = ({ zone }) => {
   const { data, problem, again } = useAsk("/v1/backup/state", 60);
   const now = useNow(30);
@@ -260,6 +276,6 @@ export const Counting = ({ list, refresh, activity, base, query, zone, live, los
     </div>
     <${Waiting} ...${groups} zone=${zone} refresh=${again} />
     <${LastHour} zone=${zone} table=${query.show === "table"} />
-    <div class="grid"><${Partitions} list=${list} /><${Audit} base=${base} zone=${zone} /><${Backups} zone=${zone} /><${Rebuild} base=${base} activity=${activity} zone=${zone} /></div>
+    <div class="grid"><${Partitions} list=${list} /><${Incidents} base=${base} zone=${zone} /><${Audit} base=${base} zone=${zone} /><${Backups} zone=${zone} /><${Rebuild} base=${base} activity=${activity} zone=${zone} /></div>
     <${Keys} zone=${zone} /></div>`;
 };

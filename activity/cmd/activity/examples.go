@@ -16,6 +16,8 @@ var examples = map[string]string{
 		# for a spreadsheet; amounts are in minor units
 		activity days --from 2010-12-01 --to 2010-12-31 --by week -o csv > weeks.csv`,
 	"ls": `activity ls`,
+	"incidents": `activity incidents
+		activity incidents --activity ORDER_CANCELLED -o ndjson`,
 	"parked ls": `activity parked ls
 		activity parked ls --activity ORDER_CREATED --class malformed -o ndjson`,
 	"parked show":   `activity parked show 3-1042`,

@@ -25,6 +25,8 @@ type commands struct {
 	Days daysCmd `cmd:""`
 	// List what is counted, and how many messages wait for a decision.
 	Ls lsCmd `cmd:""`
+	// List what was found about an activity's topic: records that Kafka lost, messages that may be forged.
+	Incidents incidentsCmd `cmd:""`
 	// Look after messages that could not be counted.
 	Parked parkedCmd `cmd:""`
 	// Skip a record that kills the service when it reads it. The service must be stopped. The act and its reason are

@@ -53,7 +53,7 @@ func (g *Group) Go(name string, run func(ctx context.Context) error) StopFunc {
 	go func() {
 		defer g.ended(p)
 		err := Guard(ctx, run)
-		if ctx.Err() != nil && isCancellation(err) {
+		if Cancelled(ctx, err) {
 			err = nil
 		}
 		p.err = err
@@ -132,11 +132,18 @@ func (p *part) wait(ctx context.Context) bool {
 	}
 }
 
-// isCancellation reports whether err is context.Canceled, bare or wrapped. It does not look into joined errors. An
-// error joined to a cancellation is a failure of its own and must be seen.
-func isCancellation(err error) bool {
+// Cancelled reports whether err says only that ctx was cancelled, bare or wrapped. It does not look into joined errors.
+// An error joined to a cancellation is a failure of its own and must be seen.
+func Cancelled(ctx context.Context, err error) bool {
+	if ctx.Err() == nil {
+		return false
+	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		if err == context.Canceled { //nolint:errorlint // errors.Is would also find it in a joined error
+			return true
+		}
+		// Such as the cause that a signal gives a context, and what package net makes of a cancellation.
+		if of, ok := err.(interface{ Is(target error) bool }); ok && of.Is(context.Canceled) {
 			return true
 		}
 	}

@@ -42,7 +42,7 @@ func answerLevel(w http.ResponseWriter, level *Level) {
 
 func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Problem {
 	if outsider(r) {
-		return refuse(http.StatusForbidden, "forbidden",
+		return refuse(kindForbidden,
 			"Without API keys the log's level can be changed from the service's own machine only.")
 	}
 	text, err := web.ReadBody(w, r, maxLevelBody)
@@ -50,22 +50,22 @@ func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Pro
 		if p, ok := errors.AsType[problem.Problem](err); ok {
 			return &p
 		}
-		return refuse(http.StatusBadRequest, problem.CodeBodyUnreadable, "The request's body could not be read.")
+		return refuse(problem.KindBodyUnreadable, "The request's body could not be read.")
 	}
 	var body levelBody
 	if err := web.UnmarshalObject(text, &body); err != nil {
-		return refuse(http.StatusBadRequest, "malformed_json", `Send {"level":"debug"}, or another level.`)
+		return refuse(problem.KindMalformedJSON, `Send {"level":"debug"}, or another level.`)
 	}
 	parsed, err := ParseLevel(body.Level)
 	if err != nil {
-		return refuse(http.StatusUnprocessableEntity, "invalid_level", "The level "+err.Error()+".")
+		return refuse(kindInvalidLevel, "The level "+err.Error()+".")
 	}
 	level.Set(parsed)
 	return nil
 }
 
-func refuse(status int, code, detail string) *problem.Problem {
-	p := problem.New(status, code, detail)
+func refuse(kind problem.Kind, detail string) *problem.Problem {
+	p := kind.New(detail)
 	return &p
 }
 

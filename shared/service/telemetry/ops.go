@@ -18,6 +18,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/web"
+	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/problem"
 )
 
@@ -34,8 +35,8 @@ type Ops struct {
 	Logger  zerolog.Logger
 }
 
-// OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz, /loglevel and
-// /debug/pprof/{profile}.
+// OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz, /loglevel, /debug/pprof/{profile}
+// and a page for each problem.
 //
 // /livez, /readyz and /startupz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a
 // line for each check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them. A check's
@@ -77,7 +78,31 @@ func (o *Ops) routes() []web.Route {
 	if o.Level != nil {
 		routes = append(routes, levelRoutes(o.Level)...)
 	}
-	return routes
+	return append(routes, openapi.ProblemRoutes("Ordertally: ops listener", OpsProblems())...)
+}
+
+// The kinds of problems that only ops listeners have.
+var (
+	kindForbidden = problem.Kind{Status: http.StatusForbidden, Code: "forbidden",
+		Says:     "Nobody needs a credential here, and the request does not come from the service's own machine.",
+		Client:   "Send the request from the machine of the service, to an IP address or `localhost`.",
+		Operator: "Make a key with the scope `ops:write`, if others are to do this. Then they send it."}
+	kindInvalidLevel = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "invalid_level",
+		Says:   "The log has no such level.",
+		Client: "Send a level that the detail names."}
+	kindProfileRunning = problem.Kind{Status: http.StatusConflict, Code: "profile_running",
+		Says:     "Another profile of the process is being taken.",
+		Client:   "Ask again when the other profile has ended, which takes a minute at most.",
+		Operator: "A process takes one profile at a time. `ordertally dev` is one process."}
+)
+
+// OpsProblems returns the problems that every ops listener may answer with.
+func OpsProblems() []problem.Kind {
+	return append(problem.OfBody(),
+		kindForbidden, kindInvalidLevel, kindProfileRunning, auth.KindUnauthenticated, auth.KindInsufficientScope,
+		auth.KindIssuerAway, problem.KindMalformedJSON, problem.KindInvalidParameter, problem.KindNotFound,
+		problem.KindMethodNotAllowed, problem.KindInternal, problem.KindUnavailable, web.KindOverloaded,
+	)
 }
 
 // maxScrapes is the number of scrapes that run at once. Each reads all metrics, and the health checks need the

@@ -59,7 +59,7 @@ func profileRoute() web.Route {
 // takeProfile answers with one profile. Its connection's deadline gives it the time that it takes.
 func takeProfile(w http.ResponseWriter, r *http.Request) *problem.Problem {
 	if outsider(r) {
-		return refuse(http.StatusForbidden, "forbidden",
+		return refuse(kindForbidden,
 			"Without API keys a profile can be taken from the service's own machine only.")
 	}
 	asked, refused := readProfileRequest(r)
@@ -84,7 +84,7 @@ func takeProfile(w http.ResponseWriter, r *http.Request) *problem.Problem {
 }
 
 func profileRunning() *problem.Problem {
-	p := refuse(http.StatusConflict, "profile_running",
+	p := refuse(kindProfileRunning,
 		"Another profile of this process is being taken. Ask again when it has ended.")
 	p.RetryAfter = time.Second
 	return p
@@ -116,7 +116,7 @@ func readProfileRequest(r *http.Request) (profileRequest, *problem.Problem) {
 	asked := profileRequest{name: r.PathValue("profile")}
 	timed := slices.Contains(timedProfiles(), asked.name)
 	if !timed && !slices.Contains(momentProfiles(), asked.name) {
-		return asked, refuse(http.StatusNotFound, problem.CodeNotFound, "There is no such profile. There are "+
+		return asked, refuse(problem.KindNotFound, "There is no such profile. There are "+
 			strings.Join(append(timedProfiles(), momentProfiles()...), ", ")+".")
 	}
 	values, err := web.Parameters(r, "seconds", "debug")
@@ -187,7 +187,7 @@ func (asked *profileRequest) take(ctx context.Context, w *buffered) *problem.Pro
 		httppprof.Handler(asked.name).ServeHTTP(w, r)
 	}
 	if err != nil || w.status >= http.StatusBadRequest {
-		return refuse(problem.KindUnavailable.Status, problem.KindUnavailable.Code, "The profile was cut short.")
+		return refuse(problem.KindUnavailable, "The profile was cut short.")
 	}
 	return nil
 }

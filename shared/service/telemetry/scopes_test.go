@@ -11,8 +11,11 @@ import (
 func TestOps_AsksForTheScopeOfEachRoute(t *testing.T) {
 	o := Ops{Registry: NewRegistry(), Health: &Health{}, Level: &Level{}}
 	authtest.Routes(t, o.routes(), map[string]string{
-		"GET /metrics":  auth.Public,
-		"GET /livez":    auth.Public,
+		"GET /metrics": auth.Public,
+		"GET /livez":   auth.Public,
+
+		"GET /problems": auth.Public, "GET /problems/{code}": auth.Public, "GET /assets/{file}": auth.Public,
+
 		"GET /readyz":   auth.Public,
 		"GET /startupz": auth.Public,
 		"GET /loglevel": auth.OpsWrite,

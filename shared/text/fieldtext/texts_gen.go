@@ -3,6 +3,12 @@
 package fieldtext
 
 var texts = map[string]Text{
+	"ordertally/activity.Incident.At":                            {"When it was found.", ""},
+	"ordertally/activity.Incident.Kind":                          {"What was found.", ""},
+	"ordertally/activity.Incident.Messages":                      {"How many messages are not in the statistics, or were counted although they may be forged. 0 if none.", ""},
+	"ordertally/activity.Incident.Offset":                        {"The offset in that partition: where reading should have gone on, or of the first message that is meant.", ""},
+	"ordertally/activity.Incident.Partition":                     {"The partition that it was found in, or the first of several.", ""},
+	"ordertally/activity.Incident.Text":                          {"What was found and done. For people.", ""},
 	"ordertally/activity.Position.Checkpoints":                   {"some of the records that were read, newest first", ""},
 	"ordertally/activity.Position.Furthest":                      {"Furthest is the highest Offset that there was under this topic id. Reading goes back when the topic loses records; Furthest does not. The Store keeps it.", ""},
 	"ordertally/activity.Position.LeaderEpoch":                   {"of the record before Offset; -1 if not known", ""},
@@ -44,6 +50,8 @@ var texts = map[string]Text{
 	"ordertally/activity/activityapi.headerBody.Key":             {"The header's name.", "ce_type"},
 	"ordertally/activity/activityapi.headerBody.Text":            {"Its value as text. Left out when it is not UTF-8.", ""},
 	"ordertally/activity/activityapi.headerBody.Value":           {"Its value in base64; null when it has none.", ""},
+	"ordertally/activity/activityapi.incidentsBody.Activity":     {"The activity that was asked.", "ORDER_CREATED"},
+	"ordertally/activity/activityapi.incidentsBody.Incidents":    {"The newest first, 200 at most.", ""},
 	"ordertally/activity/activityapi.listBody.Activities":        {"In the order declared.", ""},
 	"ordertally/activity/activityapi.messageBody.Activity":       {"The activity that was asked.", "ORDER_CREATED"},
 	"ordertally/activity/activityapi.messageBody.AsOf":           {"What the answer contains.", ""},
@@ -85,6 +93,7 @@ var texts = map[string]Text{
 	"ordertally/activity/cmd/activity.commands.Day":              {"Show the figures of a day.", ""},
 	"ordertally/activity/cmd/activity.commands.Days":             {"Show the figures of a range of days, weeks or months.", ""},
 	"ordertally/activity/cmd/activity.commands.Health":           {"Ask a running service whether it is well; the exit code says so.", ""},
+	"ordertally/activity/cmd/activity.commands.Incidents":        {"List what was found about an activity's topic: records that Kafka lost, messages that may be forged.", ""},
 	"ordertally/activity/cmd/activity.commands.Keys":             {"Make, list and revoke API keys.", ""},
 	"ordertally/activity/cmd/activity.commands.Late":             {"List, count or discard messages that may have been counted before.", ""},
 	"ordertally/activity/cmd/activity.commands.Ls":               {"List what is counted, and how many messages wait for a decision.", ""},

@@ -23,19 +23,36 @@ var problemPage = template.Must(template.New("problem").Funcs(template.FuncMap{"
 // shownProblem is a code as its page shows it. Without a code, the page lists all of them.
 type shownProblem struct {
 	API, Code, Title string
+	Documented       bool // the listener has the description of an API, and a console
 	Cases            []shownCase
 	All              []problem.Kind // one of each code
 }
 
 type shownCase struct{ Status, Says, Client, Operator string }
 
-// problemRoutes returns a page for each code at the type of its problems, and their list. kinds are sorted by code.
-func problemRoutes(api string, kinds []problem.Kind) []web.Route {
+// ProblemRoutes returns a page for each code at the type of its problems, their list, and what the pages load: for a
+// listener without an API. [Routes] has the pages of an API.
+func ProblemRoutes(listener string, kinds []problem.Kind) []web.Route {
+	kinds = slices.Clone(kinds)
+	sortByCode(kinds)
+	return append(problemRoutes(shownProblem{API: listener}, kinds),
+		web.Route{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets()})
+}
+
+func sortByCode(kinds []problem.Kind) {
+	slices.SortStableFunc(kinds, func(a, b problem.Kind) int { return strings.Compare(a.Code, b.Code) })
+}
+
+// problemRoutes returns a page for each code, and their list. kinds are sorted by code. Each page begins as common.
+func problemRoutes(common shownProblem, kinds []problem.Kind) []web.Route {
 	all := slices.CompactFunc(slices.Clone(kinds), func(a, b problem.Kind) bool { return a.Code == b.Code })
-	list := webpage.NewPage(renderProblem(shownProblem{API: api, Title: "Problems", All: all}))
+	listed := common
+	listed.Title, listed.All = "Problems", all
+	list := webpage.NewPage(renderProblem(listed))
 	pages := map[string]*webpage.Page{}
 	for i := range all {
-		shown := shownProblem{API: api, Code: all[i].Code, Title: TitleOf(all[i].Code)}
+		shown := common
+		shown.Code, shown.Title = all[i].Code, TitleOf(all[i].Code)
 		for _, kind := range kinds {
 			if kind.Code == all[i].Code {
 				status := fmt.Sprintf("%d %s", kind.Status, http.StatusText(kind.Status))

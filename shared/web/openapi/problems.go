@@ -102,7 +102,7 @@ func (d *document) listCodes(rules []string) {
 	d.schema(problem.Problem{}) // even if no operation is described
 	d.note(problem.KindNotFound)
 	d.note(problem.KindMethodNotAllowed)
-	slices.SortStableFunc(d.answered, func(a, b problem.Kind) int { return strings.Compare(a.Code, b.Code) })
+	sortByCode(d.answered)
 	var codes []string
 	for _, kind := range d.answered {
 		codes = append(codes, kind.Code)

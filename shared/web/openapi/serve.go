@@ -13,7 +13,7 @@ import (
 func Routes(a API) []web.Route {
 	d := describeAPI(a)
 	text, html := Text(d.api), render(d.api)
-	return append(problemRoutes(d.api.Info.Title, d.answered), []web.Route{
+	return append(problemRoutes(shownProblem{API: d.api.Info.Title, Documented: true}, d.answered), []web.Route{
 		{Method: http.MethodGet, Path: "/openapi.json", Scope: auth.Public,
 			Handler: func(w http.ResponseWriter, _ *http.Request) {
 				h := w.Header()

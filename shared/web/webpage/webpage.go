@@ -116,12 +116,14 @@ func gzipped(content []byte) []byte {
 	return b.Bytes()
 }
 
-// Assets returns the handler of /assets/{file}: the files of this package, and the files in the directory page of
-// files. Both have only style sheets and scripts. A file of this package wins over one of the same name. Assets panics
+// Assets returns the handler of /assets/{file}: the files of this package, and those in the directory page of each of
+// besides. All have only style sheets and scripts. A file of this package wins over one of the same name. Assets panics
 // if files cannot be read, because they are part of the program.
-func Assets(files embed.FS) http.HandlerFunc {
+func Assets(besides ...embed.FS) http.HandlerFunc {
 	assets := map[string]*asset{}
-	collect(assets, files, "page")
+	for _, files := range besides {
+		collect(assets, files, "page")
+	}
 	collect(assets, shared, "assets")
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, found := assets[r.PathValue("file")]

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
 	"ordertally/shared/settings"
 	"ordertally/stack"
@@ -41,9 +42,12 @@ func (c *devCmd) Run(ctx context.Context) error {
 	defer func() { _ = log.Close() }() // what standard error no longer takes is lost
 	c.Verbosity, c.Drops = log.Level, log.Drops
 	s := stack.New(c.Config, log.Logger)
-	if err := s.Start(ctx); errors.Is(err, auth.ErrExposed) {
+	switch err := s.Start(ctx); {
+	case lifecycle.Cancelled(ctx, err): // it has stopped again
+		return nil
+	case errors.Is(err, auth.ErrExposed):
 		return settings.WithExitCode(err, settings.ExitUsage)
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
 	err = c.tour(ctx, s, log.Logger)
