@@ -101,7 +101,7 @@ func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	var idErr, endsErr error
 	// A broker answers nothing while it waits for records on the same connection, so both waits end together.
 	var asking sync.WaitGroup
-	asking.Go(func() { topicID, idErr = c.askTopicID(ctx) })
+	asking.Go(func() { topicID, _, idErr = c.describeTopic(ctx) })
 	asking.Go(func() { now.ends, endsErr = c.askEnds(ctx, partitions) })
 	asking.Wait()
 	if idErr != nil || endsErr != nil {

@@ -32,6 +32,9 @@ func (c *Consumer) resume(ctx context.Context) error {
 			c.denied, c.unread = false, false
 			return c.restart(state)
 		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if !said && !c.down {
 			said = true
 			c.logger.Warn().Err(err).Str("topic", c.config.Topic).Msg("waiting for the broker and the topic")
@@ -124,14 +127,11 @@ func (c *Consumer) renewPassword() {
 
 // askTopic asks for the partitions, the topic's id and the ends of the logs.
 func (c *Consumer) askTopic(ctx context.Context) (topicState, error) {
-	partitions, err := c.partitions()
+	id, partitions, err := c.describeTopic(ctx)
 	if err != nil || len(partitions) == 0 {
 		return topicState{}, err
 	}
-	state := topicState{logs: make(map[int32]watermarks, len(partitions))}
-	if state.id, err = c.askTopicID(ctx); err != nil {
-		return topicState{}, err
-	}
+	state := topicState{id: id, logs: make(map[int32]watermarks, len(partitions))}
 	ends, err := c.askEnds(ctx, partitions)
 	if err != nil {
 		return topicState{}, err
@@ -146,42 +146,40 @@ func (c *Consumer) askTopic(ctx context.Context) (topicState, error) {
 	return state, ctx.Err()
 }
 
-// partitions asks the broker. It returns none if the topic does not exist.
-func (c *Consumer) partitions() ([]int32, error) {
-	metadata, err := c.client.GetMetadata(&c.config.Topic, false, int(metadataTimeout.Milliseconds()))
-	if err != nil {
-		return nil, fmt.Errorf("ask for the partitions of topic %s: %w", c.config.Topic, err)
-	}
-	topic := metadata.Topics[c.config.Topic]
-	var partitions []int32
-	for _, p := range topic.Partitions {
-		partitions = append(partitions, p.ID)
-	}
-	return partitions, nil
-}
-
-func (c *Consumer) askTopicID(ctx context.Context) (string, error) {
+// describeTopic asks the broker for the topic's id, "" if the broker has none, and for its partitions. There are none if
+// the topic does not exist. The request ends with ctx. The client's GetMetadata would not, and a stop would wait for it.
+func (c *Consumer) describeTopic(ctx context.Context) (id string, partitions []int32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
+	failed := func(err error) (string, []int32, error) {
+		return "", nil, fmt.Errorf("ask for topic %s and its partitions: %w", c.config.Topic, err)
+	}
 	admin, err := confluent.NewAdminClientFromConsumer(c.client)
 	if err != nil {
-		return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, err)
+		return failed(err)
 	}
 	defer admin.Close() // the consumer stays open
 	result, err := admin.DescribeTopics(ctx, confluent.NewTopicCollectionOfTopicNames([]string{c.config.Topic}),
 		confluent.SetAdminRequestTimeout(metadataTimeout))
 	if err != nil {
-		return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, err)
+		return failed(err)
 	}
 	for _, description := range result.TopicDescriptions {
-		if description.Error.Code() != confluent.ErrNoError {
-			return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, description.Error)
+		switch description.Error.Code() {
+		case confluent.ErrNoError:
+		case confluent.ErrUnknownTopicOrPart:
+			continue
+		default:
+			return failed(description.Error)
 		}
 		if description.TopicID.GetMostSignificantBits() != 0 || description.TopicID.GetLeastSignificantBits() != 0 {
-			return description.TopicID.String(), nil
+			id = description.TopicID.String()
+		}
+		for _, p := range description.Partitions {
+			partitions = append(partitions, int32(p.Partition)) //nolint:gosec // Kafka's number has 32 bits
 		}
 	}
-	return "", nil
+	return id, partitions, nil
 }
 
 // restart reads every partition. It forgets those that the topic no longer has, because it was recreated with fewer.
@@ -318,17 +316,13 @@ func (c *Consumer) watchTopic(ctx context.Context) error {
 }
 
 func (c *Consumer) watchPartitions(ctx context.Context) ([]int32, error) {
-	partitions, err := c.partitions()
+	id, partitions, err := c.describeTopic(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(partitions) == 0 {
 		c.doubt.Store(true)
 		return nil, nil
-	}
-	id, err := c.askTopicID(ctx)
-	if err != nil {
-		return nil, err
 	}
 	if err := c.watched(id, partitions); err != nil {
 		c.logger.Error().Err(err).Msg("cannot read an added partition")
