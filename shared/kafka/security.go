@@ -16,7 +16,7 @@ import (
 type Security struct {
 	// Connect to Kafka with TLS.
 	TLS bool `name:"tls"`
-	// Authorities (PEM) of the brokers' certificates; the system's without it.
+	// Authorities (PEM) of the brokers' certificates. Default: the system's.
 	CAFile string `name:"tls-ca-file" placeholder:"FILE"`
 	// Certificate (PEM) to show to brokers that ask for one.
 	CertFile string `name:"tls-cert-file" placeholder:"FILE"`

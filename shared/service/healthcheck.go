@@ -24,7 +24,7 @@ type HealthCheck struct {
 	// Address of the running service's metrics and health.
 	OpsListen string          `default:"${ops_listen}" name:"ops-listen"`
 	OpsTLS    tlsfiles.Config `embed:"" prefix:"ops-tls-"`
-	// Certificate (PEM) to show where ops-tls-client-ca-file asks for one; that of ops-tls-cert-file without it.
+	// Certificate (PEM) to show where ops-tls-client-ca-file asks for one. Default: that of ops-tls-cert-file.
 	//
 	// The listener accepts its own certificate if its client authorities issued it for clients too.
 	ClientCertFile string `name:"ops-client-cert-file" placeholder:"FILE" setting:""`

@@ -19,7 +19,7 @@ import (
 type daysCmd struct {
 	counted
 	output.RowsForm
-	// The first day, such as 2026-03-01, or today. Default: so that 7 days are shown.
+	// The first day, such as 2026-03-01, or today. Default: six days before --to.
 	From date `placeholder:"DATE"`
 	// The last day, itself included.
 	To date `default:"today" placeholder:"DATE"`

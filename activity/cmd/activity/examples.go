@@ -20,21 +20,21 @@ var examples = map[string]string{
 		activity incidents --activity ORDER_CANCELLED -o ndjson`,
 	"parked ls": `activity parked ls
 		activity parked ls --activity ORDER_CREATED --class malformed -o ndjson`,
-	"parked show":   `activity parked show 3-1042`,
+	"parked show":   `activity parked show 3-1042-9f86d081884c7d65`,
 	"parked export": `activity parked export > parked.ndjson`,
-	"parked retry": `activity parked retry 3-1042
+	"parked retry": `activity parked retry 3-1042-9f86d081884c7d65
 		activity parked retry --class unknown_version --reason "the program knows it now"`,
-	"parked discard":    `activity parked discard 3-1042 --reason "a test message"`,
+	"parked discard":    `activity parked discard 3-1042-9f86d081884c7d65 --reason "a test message"`,
 	"late ls":           `activity late ls`,
-	"late show":         `activity late show 3-1042`,
+	"late show":         `activity late show 3-1042-9f86d081884c7d65`,
 	"late export":       `activity late export > late.ndjson`,
-	"late accept":       `activity late accept 3-1042 --reason "was not counted before"`,
-	"late discard":      `activity late discard 3-1042 --reason "was counted before"`,
+	"late accept":       `activity late accept 3-1042-9f86d081884c7d65 --reason "was not counted before"`,
+	"late discard":      `activity late discard 3-1042-9f86d081884c7d65 --reason "was counted before"`,
 	"conflicts ls":      `activity conflicts ls`,
-	"conflicts show":    `activity conflicts show 3-1042`,
+	"conflicts show":    `activity conflicts show 3-1042-9f86d081884c7d65`,
 	"conflicts export":  `activity conflicts export > conflicts.ndjson`,
-	"conflicts accept":  `activity conflicts accept 3-1042 --reason "both orders are genuine"`,
-	"conflicts discard": `activity conflicts discard 3-1042 --reason "forged"`,
+	"conflicts accept":  `activity conflicts accept 3-1042-9f86d081884c7d65 --reason "both orders are genuine"`,
+	"conflicts discard": `activity conflicts discard 3-1042-9f86d081884c7d65 --reason "forged"`,
 	"skip":              `activity skip --data activity.db --partition 3 --offset 1042 --reason "ends the service"`,
 	"rebuild": `# count again beside the live figures, look, and swap
 		activity rebuild ORDER_CREATED
@@ -46,8 +46,8 @@ var examples = map[string]string{
 	"verify": `activity verify --orders http://127.0.0.1:8080
 		activity verify --orders http://127.0.0.1:8080 --activity ORDER_CREATED -o ndjson`,
 	"keys new": `activity keys new dashboard --scopes stats:read
-		# the first key, while the service is stopped
-		activity keys new admin --scopes keys:write,ops:read,ops:write --expires 30d --data activity.db`,
+		# the first key, while the service is stopped, with every scope that it is to hand on
+		activity keys new admin --data activity.db --scopes keys:write,stats:read,ops:read,ops:write,backup:read`,
 	"keys ls":     `activity keys ls -o json`,
 	"keys revoke": `activity keys revoke 4f2a9c1e`,
 	"config check": `activity config check --config activity.yaml

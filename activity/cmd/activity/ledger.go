@@ -16,7 +16,7 @@ type parkedCmd struct {
 	Show parkedverbs.Show[parkedRemote] `cmd:""`
 	// Write all parked messages, one JSON object a line.
 	Export parkedverbs.Export[parkedRemote] `cmd:""`
-	// Count parked messages after all, by the rules of the program that runs now.
+	// Try to count parked messages again, by the rules that the running service has now.
 	Retry parkedverbs.Retry[parkedRemote] `cmd:""`
 	// Give parked messages up, for ever. The decision and its reason are recorded.
 	Discard parkedverbs.Discard[parkedRemote] `cmd:""`

@@ -35,7 +35,7 @@ type commands struct {
 	// Count an activity again from the beginning of its topic, beside the figures of the running service, and swap the
 	// two when told.
 	Rebuild rebuildCmd `cmd:""`
-	// Make a database file ready from a backup or from another database file.
+	// Make a new database file from a backup or from another database file.
 	Restore restoreCmd `cmd:""`
 	// Compare, day by day, what was counted with what the order service stored.
 	Verify verifyCmd `cmd:""`

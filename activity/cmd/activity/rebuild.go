@@ -23,12 +23,12 @@ import (
 // rebuildCmd counts an activity again, beside the figures of the running service. Without a name it counts all of them
 // into a new file.
 type rebuildCmd struct {
-	// The activity, such as ORDER_CREATED. Without it, all activities are counted into a new file, --data, by the
-	// settings of the service.
+	// The activity, such as ORDER_CREATED. Without a name, all activities of the settings are counted into the new file
+	// --data.
 	Name string `arg:"" optional:""`
-	// Only say how far the rebuild is, and which days differ.
+	// Show how far the rebuild is, and which days differ.
 	Status bool `xor:"do"`
-	// Answer with what was counted again from now on.
+	// From now on, answer with what was counted again.
 	Swap bool `xor:"do"`
 	// Give up what was counted again.
 	Discard bool `xor:"do"`

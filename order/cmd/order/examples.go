@@ -12,7 +12,7 @@ var examples = map[string]string{
 		# answered only when it is in Kafka as well
 		order place order.json --durability kafka -o json`,
 	"get": `order get 01890a5d-ac96-774b-8000-a8b45f0c6d21
-		# until Ctrl-C: how its message gets on
+		# until Ctrl-C: what becomes of its message
 		order get 01890a5d-ac96-774b-8000-a8b45f0c6d21 --watch`,
 	"ls": `order ls --customer-id 17850
 		# find the one order of a source
@@ -43,8 +43,9 @@ var examples = map[string]string{
 	"outbox partitions": `# once the topic has 12
 		order outbox partitions 12`,
 	"keys new": `order keys new shop --scopes orders:write,orders:read
-		# the first key, while the service is stopped
-		order keys new admin --scopes keys:write,ops:read,ops:write --expires 30d --data order.db`,
+		# the first key, while the service is stopped, with every scope that it is to hand on
+		order keys new admin --data order.db --scopes ` +
+		"keys:write,orders:write,orders:read,orders:backfill,orders:handover,ops:read,ops:write,backup:read",
 	"keys ls":     `order keys ls -o json`,
 	"keys revoke": `order keys revoke 4f2a9c1e`,
 	"config check": `order config check --config order.yaml

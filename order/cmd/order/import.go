@@ -33,7 +33,7 @@ type importCmd struct {
 	Dates string `default:"auto"`
 	// Batches of 500 invoices under way at once, 1 to 256.
 	Concurrency int `default:"2"`
-	// How long to repeat a request that the service does not answer, or answers with "later".
+	// How long to repeat a request while the service does not answer, or asks to try again later.
 	RetryFor time.Duration `default:"60s"`
 	output.Form
 }

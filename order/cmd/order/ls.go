@@ -24,17 +24,17 @@ type lsCmd struct {
 	Customer string `name:"customer-id" placeholder:"ID"`
 	// Only placed or cancelled orders.
 	Status string `enum:",placed,cancelled" default:"" placeholder:"STATUS"`
-	// Only orders whose message is so far.
+	// Only orders whose message is in this state.
 	Publication string `enum:",pending,waiting,published,parked,discarded" default:"" placeholder:"STATE"`
 	// Only orders of this currency, such as GBP.
 	Currency string `placeholder:"CODE"`
 	// Orders placed then or later: a day such as 2026-03-01, which begins at midnight here, or a time with its offset.
 	PlacedFrom moment `name:"placed-from" placeholder:"TIME"`
-	// Orders placed before.
+	// Orders placed before this time.
 	PlacedTo moment `name:"placed-to" placeholder:"TIME"`
 	// Orders on a page.
 	Limit int64 `default:"50" range:"1..200"`
-	// Go on where an earlier list ended.
+	// Continue where an earlier list ended (its next_cursor).
 	Cursor string `placeholder:"CURSOR"`
 	// All pages, one after the other.
 	All bool

@@ -29,7 +29,7 @@ type commands struct {
 	Cancel cancelCmd `cmd:""`
 	// Place the orders of CSV files. Repeated, it places nothing twice.
 	Import importCmd `cmd:""`
-	// Show how a running service stands with Kafka, and its incidents.
+	// Show whether a running service reaches Kafka, what waits to be published, its incidents and its backups.
 	Status statusCmd `cmd:""`
 	// Follow one order: when it was committed, published and counted.
 	Trace traceCmd `cmd:""`

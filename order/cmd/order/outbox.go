@@ -105,7 +105,7 @@ var waitingColumns = []output.Column[orders.WaitingMessage]{
 type outboxPartitionsCmd struct {
 	Remote outboxRemote `embed:""`
 	output.Form
-	// How many partitions there are to be: at most those of the topic.
+	// The new number of partitions: no more than the topic has.
 	N int `arg:"" name:"number"`
 }
 

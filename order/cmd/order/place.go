@@ -30,7 +30,7 @@ type placeCmd struct {
 	IdempotencyKey string `name:"idempotency-key" placeholder:"KEY"`
 	// With kafka, answer only when the order's message is committed in Kafka. Default: as the service is set.
 	Durability string `enum:",kafka" default:"" placeholder:"kafka"`
-	// How long to send the request again when the service does not answer, or answers with "later".
+	// How long to repeat the request while the service does not answer, or asks to try again later.
 	RetryFor time.Duration `default:"10s" range:"0, 1s..24h"`
 }
 

@@ -26,7 +26,7 @@ type republishCmd struct {
 	remote
 	// Orders placed then or later, as RFC 3339: 2026-03-01T00:00:00Z.
 	PlacedFrom time.Time `name:"placed-from" placeholder:"TIME" required:""`
-	// Orders placed before; this time itself is not in the range.
+	// Orders placed before this time.
 	PlacedTo time.Time `name:"placed-to" placeholder:"TIME" required:""`
 }
 

@@ -17,11 +17,11 @@ import (
 )
 
 type restoreCmd struct {
-	// The file to make. There must be nothing yet.
+	// The new database file, which must not exist.
 	Data string `required:"" placeholder:"NEW"`
 	// A database file or a backup to begin with. It may be damaged: what can be read is copied, and the rest is named.
 	Base string `placeholder:"FILE"`
-	// Add what the topic has. Whoever still publishes under the lineage is stopped for good, at once.
+	// Add what the topic has. This stops any service that still publishes under the lineage, for good.
 	FromTopic bool
 	// The lineage to restore. Default: the base's, or the only one in the topic.
 	Lineage string `placeholder:"NAME"`
@@ -33,7 +33,7 @@ type restoreCmd struct {
 	KafkaSecurity kafka.Security `embed:"" prefix:"kafka-"`
 	// Topic of the orders' messages.
 	Topic string `default:"order.activity.v1"`
-	// How the service publishes: ${enum}.
+	// How the service publishes.
 	PublishMode string `default:"transactional" enum:"transactional,idempotent"`
 
 	// How long an idempotency key is known. Older ones are left out.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/fieldtext"
 	"ordertally/shared/text/output"
 )
 
@@ -296,5 +298,14 @@ func TestVerbs_DoNotMakeAnAbsentFile(t *testing.T) {
 	}
 	if _, err := os.Stat(r.file.Data); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file: %v", err)
+	}
+}
+
+func TestNew_HelpNamesEveryScope(t *testing.T) {
+	help := fieldtext.Of(reflect.TypeFor[New](), "Scopes").Says
+	for _, scope := range auth.Scopes() {
+		if !strings.Contains(help, scope) {
+			t.Errorf("--help does not name %s: %s", scope, help)
+		}
 	}
 }

@@ -68,8 +68,8 @@ func (s *Selection) values() url.Values {
 
 // Paging says which part of a list to show.
 type Paging struct {
-	// Maximum number of messages to list, 1 to 200. Default 50.
-	Limit int `name:"limit"`
+	// Messages on a page.
+	Limit int `name:"limit" default:"50" range:"1..200"`
 	// Continue where an earlier list ended (its next_cursor).
 	Cursor string `name:"cursor"`
 }

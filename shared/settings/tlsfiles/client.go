@@ -12,7 +12,7 @@ import (
 // ClientConfig names the files of a program that calls a service. The tags make it flags. The zero value means the
 // system's authorities and no certificate.
 type ClientConfig struct {
-	// Authorities (PEM) that the service's certificate must come from; the system's without it.
+	// Authorities (PEM) that the service's certificate must come from. Default: the system's.
 	CAFile string `name:"ca-file" placeholder:"FILE"`
 	// Certificate (PEM) to show to a service that asks for one (mTLS).
 	CertFile string `name:"cert-file" placeholder:"FILE"`
