@@ -50,8 +50,8 @@ test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-e
 screenshots: ## Pictures of every state of both consoles, into build/screenshots, and those of the README
 	@mkdir -p build/screenshots
 	SCREENSHOTS=build/screenshots go test -count=1 -timeout 10m -run '^Test(Orders)?Consoles?$$' ./stack/e2e
-	cp build/screenshots/today-1280-light.png docs/activity.png
-	cp build/screenshots/today-1280-dark.png docs/activity-dark.png
+	cp build/screenshots/readme-1280-light.png docs/activity.png
+	cp build/screenshots/readme-1280-dark.png docs/activity-dark.png
 
 faults: ## 200 rounds of kill -9 of order, 100 of activity and 30 of two orders on one topic, on Apache Kafka, a power cut of its disk (as root), failover of three brokers, 20 drills of each kind of lost disk, records that end the service, 20,000 cases of schemathesis, 500 flipped bits of each file
 	REQUIRE_ALL=1 ORDERTALLY_ROUNDS=$${ORDERTALLY_ROUNDS:-200} ORDERTALLY_COUNTING_ROUNDS=$${ORDERTALLY_COUNTING_ROUNDS:-100} \

@@ -112,7 +112,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 		return service.Config{
 			Listen: listen, OpsListen: ops, Data: filepath.Join(s.config.Data, file), Kafka: []string{s.broker.Addr()},
 			Auth:          auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated},
-			QuietRequests: true, Verbosity: s.config.Verbosity, Drops: s.config.Drops,
+			QuietRequests: true, MayBeNew: true, Verbosity: s.config.Verbosity, Drops: s.config.Drops,
 		}
 	}
 	activityListen, err := freePort(ctx, s.config.ActivityListen)

@@ -37,7 +37,7 @@ var (
 	kindInvalidOrder = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   string(order.CodeInvalidOrder),
-		Says:   "The body is well formed and breaks rules of an order; errors has them.",
+		Says:   "The body is well formed but breaks rules of an order. errors lists them.",
 		Client: "Mend the fields that `errors` names. Each has a JSON Pointer, the rule and what the field must be.",
 	}
 	kindKeyReused = problem.Kind{
@@ -57,7 +57,7 @@ var (
 	kindInvalidCancellation = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   string(order.CodeInvalidCancellation),
-		Says:   "The body is well formed and breaks rules of a cancellation; errors has them.",
+		Says:   "The body is well formed but breaks rules of a cancellation. errors lists them.",
 		Client: "Mend the fields that `errors` names.",
 	}
 	kindAlreadyCancelled = problem.Kind{
@@ -92,7 +92,7 @@ var (
 	kindInvalidHandover = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   "invalid_handover",
-		Says:   "The body is well formed and is no list of 1 to 1000 offers; errors has the faults.",
+		Says:   "The body is well formed but is no list of 1 to 1000 offers. errors lists the faults.",
 		Client: "Use `order handover`, which makes these requests.",
 	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,

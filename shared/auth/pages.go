@@ -14,13 +14,13 @@ import (
 var (
 	KindMisdirected = problem.Kind{
 		Status: http.StatusMisdirectedRequest, Code: "misdirected_request",
-		Says:     "Nobody needs a credential here, and Host could be the name of a web site.",
+		Says:     "The service asks for no credential, and Host could be the name of a website.",
 		Client:   "Use an IP address or `localhost` in the URL.",
-		Operator: "Make a key. Then any host name is good, because nobody gets in without the key.",
+		Operator: "Make a key. Then any host name is accepted, because nobody gets in without the key.",
 	}
 	KindCrossOrigin = problem.Kind{
 		Status: http.StatusForbidden, Code: "cross_origin_request",
-		Says:     "Nobody needs a credential here, and the request comes from a web page of another origin.",
+		Says:     "The service asks for no credential, and the request comes from a web page of another origin.",
 		Client:   "Do not call the service from a page of another site.",
 		Operator: "Make a key if pages of other sites are to call the service through a proxy of yours.",
 	}

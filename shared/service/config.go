@@ -50,4 +50,6 @@ type Config struct {
 	Drops     *telemetry.Drops `kong:"-"`
 	// QuietRequests logs successful requests only at level debug.
 	QuietRequests bool `kong:"-"`
+	// MayBeNew says that a database file that is made is no reason for a warning.
+	MayBeNew bool `kong:"-"`
 }

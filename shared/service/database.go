@@ -15,13 +15,15 @@ import (
 )
 
 // openDatabase opens a service's file, which must have that format. It registers the file's metrics under the service's
-// name. It logs any damage, and whether the file is new. check checks one record of a file that was copied here.
+// name. It logs any damage. A new file is worth a warning, unless mayBeNew says otherwise. check checks one record of a
+// file that was copied here.
 func openDatabase(
 	path string,
 	format boltdb.Format,
 	check boltdb.Checker,
 	registry prometheus.Registerer,
 	logger zerolog.Logger,
+	mayBeNew bool,
 ) (*boltdb.DB, error) {
 	commits := boltdb.NewMetrics(registry, format.Service)
 	db, err := boltdb.Open(path, boltdb.Options{
@@ -42,7 +44,7 @@ func openDatabase(
 		return nil, err
 	}
 	commits.Watch(db)
-	if db.Created() {
+	if db.Created() && !mayBeNew {
 		logger.Warn().
 			Str("data", path).
 			Msg("the database file is new and empty; if it should have data, stop the service and name the right " +

@@ -17,7 +17,7 @@ import (
 func TestOpenDatabase_SaysHowToCopyAFileInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	format := boltdb.Format{Service: "order", Number: 1}
-	db, err := openDatabase(path, format, nil, prometheus.NewRegistry(), zerolog.Nop())
+	db, err := openDatabase(path, format, nil, prometheus.NewRegistry(), zerolog.Nop(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestOpenDatabase_SaysHowToCopyAFileInUse(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := openDatabase(path, format, nil, prometheus.NewRegistry(), zerolog.Nop())
+		_, err := openDatabase(path, format, nil, prometheus.NewRegistry(), zerolog.Nop(), false)
 		if !errors.Is(err, boltdb.ErrDamaged) && !errors.Is(err, boltdb.ErrTruncated) ||
 			!strings.Contains(err.Error(), "`order backup FILE`") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)

@@ -106,7 +106,8 @@ func (s *Service) Start(ctx context.Context) error {
 //	file ── traces ── callers ── own parts ── ops listener ── background ── API
 func (s *Service) start(ctx context.Context) (err error) {
 	s.config.Drops.Register(s.Registry, s.name)
-	if s.DB, err = openDatabase(s.config.Data, s.file.Format, s.file.Check, s.Registry, s.Logger); err != nil {
+	s.DB, err = openDatabase(s.config.Data, s.file.Format, s.file.Check, s.Registry, s.Logger, s.config.MayBeNew)
+	if err != nil {
 		return err
 	}
 	s.OnStop("database", func(context.Context) error { return s.DB.Close() })

@@ -264,11 +264,35 @@ func TestConsoles(t *testing.T) {
 	t.Run("an order is found from the statistics", func(t *testing.T) { thereAndBack(ctx, t, c) })
 	t.Run("a group is discarded", func(t *testing.T) { discards(ctx, t, c) })
 	t.Run("late and conflicting messages wait", func(t *testing.T) { lateAndConflicting(ctx, t, c) })
+	if dir != "" {
+		t.Run("the README's picture", func(t *testing.T) { allWell(ctx, t, c) })
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	if len(foreign) > 0 {
 		t.Errorf("loaded from elsewhere: %q", foreign)
 	}
+}
+
+// allWell discards what waits for a decision, and takes a picture of a day on which nobody has to act.
+func allWell(ctx context.Context, t *testing.T, c *consoles) {
+	for _, name := range []string{"ORDER_CREATED", "ORDER_CANCELLED", "PAGE_VIEWED"} {
+		for _, ledger := range activity.AllLedgers() {
+			url := c.stack.ActivityURL() + "/v1/activities/" + name + "/" + string(ledger) + "/discard"
+			answer, err := http.Post(url, "application/json", strings.NewReader(`{"all":true,"reason":"a picture"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Fatalf("%s: %s", url, answer.Status)
+			}
+		}
+	}
+	run(ctx, t, show(1280, "light"), chromedp.Navigate(c.stack.ActivityURL()+"/"))
+	await(ctx, t, "nothing waits", drawn+` && document.querySelectorAll(".delta").length > 4 &&
+		!document.body.textContent.includes("to decide")`)
+	lookAll(ctx, t, "readme")
 }
 
 // soon loads the page anew and asks the browser what came before the first figures, and when they were there.

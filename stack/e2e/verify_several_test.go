@@ -34,7 +34,7 @@ func TestVerify_ComparesSeveralOrderServices(t *testing.T) {
 	}
 	both := first.OrderURL() + "," + second.OrderURL()
 	if said, err := run("--orders", both); err != nil ||
-		said != "4 published orders on 1 day compared; all orders are published\n" {
+		said != "4 published orders on 1 day compared: all agree; all orders are published\n" {
 		t.Errorf("both: %v: %s", err, said)
 	}
 	if said, err := run("--orders", first.OrderURL(), "--orders", second.OrderURL()); err != nil {

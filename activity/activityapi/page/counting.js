@@ -210,7 +210,7 @@ const Rebuild = ({ base, activity, zone }) => {
     look();
   };
   const begin = html`<button class="btn" type="button" onClick=${() => act("", "Count again?", ["All records of the topic are read from its beginning, beside the live figures.", "The live figures stay as they are until you swap."])}>Count again…</button>`;
-  return html`<${Card} id="rebuild" span="c6" title="Rebuild" note=${html`<button class="btn bare" type="button" onClick=${look}>${state ? "Look again" : "Show its state"}</button>`}><div class="body">
+  return html`<${Card} id="rebuild" title="Rebuild" note=${html`<button class="btn bare" type="button" onClick=${look}>${state ? "Look again" : "Show its state"}</button>`}><div class="body">
     ${!state ? html`<p class="small muted">Counts ${titleOf(activity).toLowerCase()} a second time, from the beginning of the topic, and shows which days differ.</p>`
     : state.none ? html`<p class="small muted">It is not being counted again.</p><div class="tools pad">${begin}</div>`
     : state.problem ? html`<p class="small">${state.problem.message}</p>`

@@ -67,7 +67,7 @@ func writeDay(out io.Writer, d *statistics.Day) error {
 
 // standing says how far figures can be relied on.
 func standing(final, partial bool, asOf *statistics.AsOf) string {
-	text := "counts on"
+	text := "not final"
 	switch {
 	case final:
 		text = "final"

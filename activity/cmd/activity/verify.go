@@ -96,11 +96,13 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 	if services > 1 {
 		stored = "the order services have"
 	}
+	verdict := "all agree"
 	for i := range report.Days {
 		d := &report.Days[i]
 		if d.Equal {
 			continue
 		}
+		verdict = "not all agree"
 		fmt.Fprintf(
 			&b,
 			"%s differs: %s %s (%s), activity counted %d (%s)\n",
@@ -126,9 +128,10 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 	}
 	fmt.Fprintf(
 		&b,
-		"%s on %s compared; %s\n",
+		"%s on %s compared: %s; %s\n",
 		output.Count(report.Orders, "published order"),
 		output.Count(len(report.Days), "day"),
+		verdict,
 		unpublished(report.Unpublished),
 	)
 	if _, err := io.WriteString(out, b.String()); err != nil {

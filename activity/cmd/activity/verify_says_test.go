@@ -29,14 +29,15 @@ func TestVerify_SaysWhatDiffersInSentences(t *testing.T) {
 	}{
 		{verify.Report{Orders: 2, Days: []verify.Day{{Day: "2010-12-01", Equal: true}},
 			Unpublished: map[string]int{"pending": 0}}, 1,
-			"2 published orders on 1 day compared; all orders are published\n"},
+			"2 published orders on 1 day compared: all agree; all orders are published\n"},
 		{verify.Report{Orders: 1, Unpublished: map[string]int{"waiting": 1, "parked": 12, "pending": 2}}, 1,
-			"1 published order on 0 days compared; not published, and not compared: 12 parked, 2 pending, 1 waiting\n"},
+			"1 published order on 0 days compared: all agree; not published, and not compared: 12 parked, 2 pending, " +
+				"1 waiting\n"},
 		{verify.Report{Orders: 1, Heal: []string{"order republish   (sends)"},
 			Cancellations: &verify.Report{Orders: 1, Unpublished: map[string]int{}}}, 1,
 			"to heal it: order republish   (sends)\n" +
-				"1 published order on 0 days compared; all orders are published\n" +
-				"cancellations:\n1 published order on 0 days compared; all orders are published\n"},
+				"1 published order on 0 days compared: all agree; all orders are published\n" +
+				"cancellations:\n1 published order on 0 days compared: all agree; all orders are published\n"},
 		{verify.Report{Orders: 3, Moving: true, Days: []verify.Day{{
 			Day: "2010-12-01", Order: verify.Figures{Count: 3, Revenue: sums(map[string]int64{"GBP": 30, "EUR": 5})},
 			Activity: verify.Figures{Count: 1, Revenue: sums(map[string]int64{})}, Differ: []verify.Quarter{quarter},
@@ -46,7 +47,7 @@ func TestVerify_SaysWhatDiffersInSentences(t *testing.T) {
 			"    order o-1 is parked (impossible: The total is 1.)\n" +
 			"    order o-2 of http://b is unknown\n" +
 			"the figures still changed at the last look: run this again when the services are less busy\n" +
-			"3 published orders on 1 day compared; all orders are published\n"},
+			"3 published orders on 1 day compared: not all agree; all orders are published\n"},
 	} {
 		var out bytes.Buffer
 		if err := writeReport(&out, &c.report, c.orders); err != nil || out.String() != c.want {

@@ -77,9 +77,10 @@ func writeStatus(
 		line("", "%s", r.HeldBack.Text)
 	}
 	if r.Acks.Ack == orders.DurabilityKafka {
-		line("answers", "when committed in Kafka; after %s, or while Kafka is away: %s", r.Acks.Wait, r.Acks.Else)
+		line("answers", "a 201 once the order is in Kafka; after %s, or while Kafka is away: %s", r.Acks.Wait,
+			r.Acks.Else)
 	} else {
-		line("answers", "when on the disk")
+		line("answers", "a 201 once the order is on the disk")
 	}
 	line("backlog", "%s", backlog(r))
 	for i := range waiting {
@@ -92,8 +93,8 @@ func writeStatus(
 		line("oldest", "%s", output.Time(r.OldestUnpublishedAt))
 	}
 	line("parked", "%d", r.Parked)
-	line("sequence", "%d of %d dealt with", r.PublishedUpTo, r.LastSequence)
-	line("lineage", "%s from %d on", r.Lineage, r.FirstSequence)
+	line("sequence", "%d of %d published or set aside", r.PublishedUpTo, r.LastSequence)
+	line("lineage", "%s, from sequence %d on", r.Lineage, r.FirstSequence)
 	line("backup", "%s", backupLine(backups))
 	if r.Repair {
 		line("repair", "the topic lost messages, which are being published again")

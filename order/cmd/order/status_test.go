@@ -30,7 +30,7 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 	})
 	for _, want := range []string{"kafka     up since ", "backlog   0 messages\n", "parked    2\n",
 		"backup    no schedule",
-		"lineage   " + service.Outbox.Lineage() + " from 1 on\n"} {
+		"lineage   " + service.Outbox.Lineage() + ", from sequence 1 on\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

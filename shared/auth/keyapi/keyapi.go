@@ -48,7 +48,7 @@ var (
 	KindInvalid = problem.Kind{
 		Status: http.StatusUnprocessableEntity,
 		Code:   "invalid_key",
-		Says:   "The body is well formed but does not describe a key; errors says why.",
+		Says:   "The body is well formed but does not describe a key. errors says why.",
 		Client: "Mend the fields that `errors` names.",
 	}
 )
@@ -184,7 +184,7 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 	if !a.Guard.Closed() {
 		return KindOpen.New(
 			fmt.Sprintf(
-				"Nobody needs a credential here, and the first key shuts out everybody who has none. Stop the "+
+				"The service asks for no credential, and the first key shuts out everybody who has none. Stop the "+
 					"service, make it in the file "+
 					"(%s keys new NAME --scopes SCOPE,... --data FILE), and start the service again. With keys:write "+
 					"that key makes the next ones here.",

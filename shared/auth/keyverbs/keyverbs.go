@@ -38,8 +38,9 @@ type New struct {
 	output.Form
 	// Who will use the key. Keys with the same name are one caller, so a new key can replace an old one.
 	Name string `arg:""`
-	// What the key may do, separated by commas: orders:write, orders:backfill, orders:handover, orders:read, stats:read,
-	// ops:read, ops:write, backup:read, keys:write. A running service grants only scopes that your own key has.
+	// What the key may do, separated by commas: orders:write, orders:backfill, orders:handover, orders:read,
+	// stats:read, ops:read, ops:write, backup:read, keys:write. A running service grants only scopes that your own key
+	// has.
 	Scopes []string `placeholder:"SCOPE" required:""`
 	// How long the key is valid, such as 90d or 12h30m.
 	Expires lifetime `default:"90d" placeholder:"DURATION"`

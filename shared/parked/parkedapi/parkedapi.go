@@ -27,7 +27,7 @@ var (
 		Client: "Nothing, if somebody else decided: the audit entries say who. Otherwise check the id.",
 	}
 	KindInvalidDecision = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "invalid_decision",
-		Says:   "The body is well formed and does not say clearly what is to be done.",
+		Says:   "The body is well formed but does not say what to do.",
 		Client: "Name messages by id, or select them, but not both. A discard needs a reason.",
 	}
 )

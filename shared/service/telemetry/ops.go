@@ -84,7 +84,7 @@ func (o *Ops) routes() []web.Route {
 // The kinds of problems that only ops listeners have.
 var (
 	kindForbidden = problem.Kind{Status: http.StatusForbidden, Code: "forbidden",
-		Says:     "Nobody needs a credential here, and the request does not come from the service's own machine.",
+		Says:     "The service asks for no credential, and the request does not come from the service's own machine.",
 		Client:   "Send the request from the machine of the service, to an IP address or `localhost`.",
 		Operator: "Make a key with the scope `ops:write`, if others are to do this. Then they send it."}
 	kindInvalidLevel = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "invalid_level",

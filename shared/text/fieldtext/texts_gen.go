@@ -568,6 +568,7 @@ var texts = map[string]Text{
 	"ordertally/shared/service.Config.Kafka":                     {"Kafka brokers, host:port separated by commas.", ""},
 	"ordertally/shared/service.Config.Listen":                    {"Address of the API and its pages (host:port, port 0 picks a free one).", ""},
 	"ordertally/shared/service.Config.Log":                       {"for Run; a caller of New brings its own logger", ""},
+	"ordertally/shared/service.Config.MayBeNew":                  {"MayBeNew says that a database file that is made is no reason for a warning.", ""},
 	"ordertally/shared/service.Config.Memory":                    {"for Run", ""},
 	"ordertally/shared/service.Config.OpsListen":                 {"Address of metrics and health.", ""},
 	"ordertally/shared/service.Config.OpsTLS":                    {"of the listener for metrics and health", ""},
