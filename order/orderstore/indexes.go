@@ -54,18 +54,28 @@ func (r *row) identity(id uuidv7.ID) (*identity, error) {
 	return identityOf(&o), nil
 }
 
-// eachEntry calls add with each entry of an order that needs no key.
-func (o *identity) eachEntry(id uuidv7.ID, add func(i int, hash runs.Hash, rest []byte)) {
-	inverted := invert(id)
+// found is an entry that an order is found by.
+type found struct {
+	index int
+	hash  runs.Hash
+	id    uuidv7.ID // as it stands in the entry
+}
+
+// entries returns the entries of an order that need no key, and their number.
+func (o *identity) entries(id uuidv7.ID) (all [3]found, n int) {
 	if o.CustomerID != "" {
-		add(customersIndex, runs.Sum(o.CustomerID), inverted[:])
+		all[n] = found{customersIndex, runs.Sum(o.CustomerID), invert(id)}
+		n++
 	}
 	if o.Reference != "" {
-		add(referencesIndex, runs.Sum(o.Reference), inverted[:])
+		all[n] = found{referencesIndex, runs.Sum(o.Reference), invert(id)}
+		n++
 	}
 	if o.Source != "" {
-		add(sourcesIndex, sourceHash(o.Source, o.Reference), id[:])
+		all[n] = found{sourcesIndex, sourceHash(o.Source, o.Reference), id}
+		n++
 	}
+	return all, n
 }
 
 // invert makes later ids sort first, and back.
@@ -84,10 +94,14 @@ type use struct {
 	at time.Time
 }
 
+// useRest is a use as it stands in an entry.
+type useRest [len(uuidv7.ID{}) + 4]byte
+
 // rest returns the use as it stands in an entry. The time is rounded up to a second.
-func (u *use) rest() []byte {
+func (u *use) rest() (rest useRest) {
 	seconds := u.at.Add(time.Second - time.Nanosecond).Unix()
-	return binary.BigEndian.AppendUint32(u.id[:len(u.id):len(u.id)], uint32(seconds)) //nolint:gosec // until 2106
+	binary.BigEndian.PutUint32(rest[copy(rest[:], u.id[:]):], uint32(seconds)) //nolint:gosec // until 2106
+	return rest
 }
 
 func keyUse(rest []byte) use {
@@ -99,27 +113,29 @@ func keyUse(rest []byte) use {
 // index adds a new order to the indexes.
 func (s *Store) index(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
 	var entries [4]runs.Entry
-	all := entries[:0]
 	o := identity{r.Source, r.Reference, r.CustomerID}
-	o.eachEntry(id, func(i int, hash runs.Hash, rest []byte) {
-		all = append(all, runs.Entry{Index: s.indexes.Index(i), Hash: hash, Rest: rest})
-	})
-	if !r.Key.IsZero() {
-		all = append(all, s.keyEntry(r.Key, use{id, madeAt(id)}))
+	all, n := o.entries(id)
+	for i := range all[:n] {
+		e := &all[i]
+		entries[i] = runs.Entry{Index: s.indexes.Index(e.index), Hash: e.hash, Rest: e.id[:]}
 	}
-	if len(all) == 0 {
+	first := use{id, madeAt(id)}
+	rest := first.rest()
+	if !r.Key.IsZero() {
+		entries[n] = runs.Entry{Index: s.indexes.Index(keysIndex), Hash: runs.Hash(r.Key), Rest: rest[:]}
+		n++
+	}
+	if n == 0 {
 		return nil
 	}
-	return s.indexes.Append(tx, all...)
+	return s.indexes.Append(tx, entries[:n]...)
 }
 
 // putKey stores the first use of a key for an order. The id used holds the time of the use.
 func (s *Store) putKey(tx *boltdb.Tx, key order.KeyHash, used, id uuidv7.ID) error {
-	return s.indexes.Append(tx, s.keyEntry(key, use{id, madeAt(used)}))
-}
-
-func (s *Store) keyEntry(key order.KeyHash, u use) runs.Entry {
-	return runs.Entry{Index: s.indexes.Index(keysIndex), Hash: runs.Hash(key), Rest: u.rest()}
+	first := use{id, madeAt(used)}
+	rest := first.rest()
+	return s.indexes.Append(tx, runs.Entry{Index: s.indexes.Index(keysIndex), Hash: runs.Hash(key), Rest: rest[:]})
 }
 
 // keyed returns the id of the order that an idempotency key belongs to, or zero. A key that is past its retention

@@ -27,11 +27,17 @@ func newIndexing(set *runs.Set) *indexing {
 
 // order adds the entries of an order that lists need.
 func (x *indexing) order(id uuidv7.ID, o *identity) {
-	o.eachEntry(id, func(i int, hash runs.Hash, rest []byte) { x.batches[i].Add(hash, rest) })
+	all, n := o.entries(id)
+	for i := range all[:n] {
+		x.batches[all[i].index].Add(all[i].hash, all[i].id[:])
+	}
 }
 
 // key adds the first use of an idempotency key.
-func (x *indexing) key(key order.KeyHash, u use) { x.batches[keysIndex].Add(runs.Hash(key), u.rest()) }
+func (x *indexing) key(key order.KeyHash, u use) {
+	rest := u.rest()
+	x.batches[keysIndex].Add(runs.Hash(key), rest[:])
+}
 
 func (x *indexing) full() bool {
 	for _, b := range x.batches {

@@ -25,7 +25,7 @@ import (
 )
 
 // Format is the format of an order file.
-var Format = boltdb.Format{Service: "order", Number: 2}
+var Format = boltdb.Format{Service: "order", Number: 3}
 
 var (
 	ordersBucket = []byte("orders") // id -> row

@@ -20,7 +20,7 @@ func NewRecord(version byte, room int) Encoder {
 
 // NewEntry begins a record without a version. room is a guess of how many bytes follow.
 func NewEntry(room int) Encoder {
-	return Encoder{b: make([]byte, sealSize, sealSize+room), from: sealSize}
+	return Encoder{b: make([]byte, SealSize, SealSize+room), from: SealSize}
 }
 
 // Seal returns the record to store under key. The Encoder must not be used any more.
@@ -28,7 +28,7 @@ func (e *Encoder) Seal(key []byte) []byte {
 	if e.from == 0 {
 		return Seal(key, e.b)
 	}
-	sealInPlace(key, e.b)
+	SealInPlace(key, e.b)
 	return e.b
 }
 

@@ -12,8 +12,8 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sealSize is how many bytes sealing adds to a value.
-const sealSize = 4
+// SealSize is how many bytes sealing adds to a value.
+const SealSize = 4
 
 // ErrCorrupt says that a record is not what was written: its checksum does not match its bytes, or its bytes do not
 // have the form that they should have.
@@ -21,24 +21,24 @@ var ErrCorrupt = errors.New("a record is corrupt: restore the database file from
 
 // Seal returns the value to store under key: a checksum of key and value, then the value.
 func Seal(key, value []byte) []byte {
-	sealed := make([]byte, sealSize+len(value))
-	copy(sealed[sealSize:], value)
-	sealInPlace(key, sealed)
+	sealed := make([]byte, SealSize+len(value))
+	copy(sealed[SealSize:], value)
+	SealInPlace(key, sealed)
 	return sealed
 }
 
 // Unseal checks a stored record and returns its value, which shares the record's memory: copy it before the transaction
 // ends. A record that was changed, or stands under another key, is ErrCorrupt.
 func Unseal(key, sealed []byte) ([]byte, error) {
-	if len(sealed) < sealSize || binary.BigEndian.Uint32(sealed) != checksum(key, sealed[sealSize:]) {
+	if len(sealed) < SealSize || binary.BigEndian.Uint32(sealed) != checksum(key, sealed[SealSize:]) {
 		return nil, fmt.Errorf("%w (key %x)", ErrCorrupt, key)
 	}
-	return sealed[sealSize:], nil
+	return sealed[SealSize:], nil
 }
 
-// sealInPlace writes the checksum into the first sealSize bytes of sealed, which are free for it.
-func sealInPlace(key, sealed []byte) {
-	binary.BigEndian.PutUint32(sealed, checksum(key, sealed[sealSize:]))
+// SealInPlace seals a value that stands behind SealSize free bytes. It writes the checksum into them.
+func SealInPlace(key, sealed []byte) {
+	binary.BigEndian.PutUint32(sealed, checksum(key, sealed[SealSize:]))
 }
 
 func checksum(key, value []byte) uint32 {

@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"ordertally/shared/boltdb"
@@ -199,5 +198,3 @@ func sortedEntries(b []byte, size int) func() ([]byte, error) {
 		return entry, nil
 	}
 }
-
-func segmentKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }

@@ -30,21 +30,20 @@ func (c *Checker) Check(r *boltdb.Record) error {
 	case 0:
 		return c.checkRoot(r)
 	case 1:
-		if r.IsBucket && (bytes.Equal(r.Key, logName) || c.index(r.Key) != nil) {
+		if r.IsBucket && isSegment(r.Key) {
+			return c.checkSegment(r)
+		}
+		if r.IsBucket && c.index(r.Key) != nil {
 			return nil
 		}
 	case 2:
-		if bytes.Equal(r.Path[1], logName) {
-			if r.IsBucket && len(r.Key) == 8 {
-				return c.checkSegment(r)
-			}
-		} else if len(r.Key) == 9 {
+		if isSegment(r.Path[1]) && !r.IsBucket {
+			return c.checkLogged(r)
+		}
+		if c.index(r.Path[1]) != nil && len(r.Key) == 9 {
 			return c.checkRun(r)
 		}
 	case 3:
-		if bytes.Equal(r.Path[1], logName) && !r.IsBucket && len(r.Path[2]) == 8 {
-			return c.checkLogged(r)
-		}
 		if !r.IsBucket && len(r.Key) == 5 && len(r.Path[2]) == 9 {
 			return c.checkRecord(r)
 		}
@@ -62,19 +61,21 @@ func (c *Checker) index(name []byte) *Index {
 }
 
 func (c *Checker) checkRoot(r *boltdb.Record) error {
-	if !r.IsBucket || r.Sequence != 0 {
+	if !r.IsBucket {
 		return errors.New("it is not the bucket of the indexes")
 	}
 	if r.Tx == nil {
 		return nil
 	}
 	root := r.Tx.Bucket(c.set.root)
-	log := root.Bucket(logName)
-	if log == nil {
-		return fmt.Errorf("%w: it has no log", boltdb.ErrCorrupt)
-	}
-	if last, _ := log.Cursor().Last(); last == nil {
+	last := uint64(0)
+	_ = eachSegment(root, func(name []byte) error { last = segmentNumber(name); return nil })
+	if last == 0 {
 		return fmt.Errorf("%w: the log has no segment", boltdb.ErrCorrupt)
+	}
+	if last > r.Sequence {
+		return fmt.Errorf("%w: the last number given is %d, and there is segment %d", boltdb.ErrCorrupt, r.Sequence,
+			last)
 	}
 	for _, x := range c.set.indexes {
 		if root.Bucket([]byte(x.spec.Name)) == nil {
@@ -130,11 +131,11 @@ func countOf(b *bbolt.Bucket, kind byte) int {
 
 // checkSegment looks whether a segment has its last record.
 func (c *Checker) checkSegment(r *boltdb.Record) error {
-	r.Name = fmt.Sprintf("segment %d", binary.BigEndian.Uint64(r.Key))
+	r.Name = fmt.Sprintf("segment %d", segmentNumber(r.Key))
 	if r.Tx == nil || r.Sequence == 0 {
 		return nil
 	}
-	b := r.Tx.Bucket(c.set.root).Bucket(logName).Bucket(r.Key)
+	b := r.Tx.Bucket(c.set.root).Bucket(r.Key)
 	if b.Get(binary.BigEndian.AppendUint64(nil, r.Sequence)) == nil {
 		return fmt.Errorf("%w: its last record is missing", boltdb.ErrCorrupt)
 	}
@@ -146,12 +147,12 @@ func (c *Checker) checkLogged(r *boltdb.Record) error {
 		return errors.New("nothing belongs there")
 	}
 	if n := binary.BigEndian.Uint64(r.Key); r.Tx != nil && n > 1 {
-		segment := r.Tx.Bucket(c.set.root).Bucket(logName).Bucket(r.Path[2])
+		segment := r.Tx.Bucket(c.set.root).Bucket(r.Path[1])
 		if segment.Get(binary.BigEndian.AppendUint64(nil, n-1)) == nil {
 			return fmt.Errorf("%w: the record before it is missing", boltdb.ErrCorrupt)
 		}
 	}
-	return c.set.readRecord(binary.BigEndian.Uint64(r.Path[2]), r.Key, r.Value, func(x *Index, entry []byte) error {
+	return c.set.readRecord(segmentNumber(r.Path[1]), r.Key, r.Value, func(x *Index, entry []byte) error {
 		return c.entry(r, x, entry)
 	})
 }
@@ -226,13 +227,16 @@ func (c *Checker) Count(tx *bbolt.Tx, i int) (n uint64, err error) {
 // eachLogged visits the entries of the log. It ends with the first record that is damaged.
 func (c *Checker) eachLogged(tx *bbolt.Tx, visit func(x *Index, entry []byte) error) error {
 	root := tx.Bucket(c.set.root)
-	if root == nil || root.Bucket(logName) == nil {
+	if root == nil {
 		return nil
 	}
-	log := root.Bucket(logName)
-	return log.ForEachBucket(func(name []byte) error {
-		return log.Bucket(name).ForEach(func(key, sealed []byte) error {
-			return c.set.readRecord(binary.BigEndian.Uint64(name), key, sealed, visit)
+	return eachSegment(root, func(name []byte) error {
+		b := root.Bucket(name)
+		if b == nil {
+			return fmt.Errorf("%w: a segment of the log is no bucket", boltdb.ErrCorrupt)
+		}
+		return b.ForEach(func(key, sealed []byte) error {
+			return c.set.readRecord(segmentNumber(name), key, sealed, visit)
 		})
 	})
 }
@@ -250,19 +254,21 @@ func (c *Checker) Readable(tx *bbolt.Tx, i int, visit func(hash Hash, rest []byt
 	if root == nil {
 		return nil
 	}
-	if log := root.Bucket(logName); log != nil {
-		_ = log.ForEachBucket(func(name []byte) error {
-			return log.Bucket(name).ForEach(func(key, sealed []byte) error {
-				_ = c.set.readRecord(binary.BigEndian.Uint64(name), key, sealed, func(of *Index, entry []byte) error {
-					if of != x {
-						return nil
-					}
-					return one(entry)
-				})
-				return stop
+	_ = eachSegment(root, func(name []byte) error {
+		b := root.Bucket(name)
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(key, sealed []byte) error {
+			_ = c.set.readRecord(segmentNumber(name), key, sealed, func(of *Index, entry []byte) error {
+				if of != x {
+					return nil
+				}
+				return one(entry)
 			})
+			return stop
 		})
-	}
+	})
 	index := root.Bucket([]byte(x.spec.Name))
 	if index == nil || stop != nil {
 		return stop

@@ -16,7 +16,7 @@ func (s *Set) Import(ctx context.Context, b *Batch) error {
 	sorted := sortEntries(b.entries, b.index.size)
 	var number uint64
 	err := s.write(ctx, func(tx *boltdb.Tx) (err error) {
-		number, err = tx.Bucket(s.root).Bucket(logName).NextSequence()
+		number, err = tx.Bucket(s.root).NextSequence()
 		return err
 	})
 	if err != nil {

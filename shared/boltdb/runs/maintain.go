@@ -148,7 +148,7 @@ func (s *Set) fold(ctx context.Context) (bool, error) {
 			now := s.state.Load()
 			s.state.Store(&state{active: now.active, frozen: now.frozen[1:], runs: with(now.runs, made, nil)})
 		})
-		return tx.Bucket(s.root).Bucket(logName).DeleteBucket(segmentKey(old.number))
+		return tx.Bucket(s.root).DeleteBucket(nameOf(segmentName, old.number))
 	})
 	if err == nil {
 		s.exist(made)

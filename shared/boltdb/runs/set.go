@@ -86,12 +86,23 @@ type segment struct {
 // group is what the running group of requests has added (rule G1). It belongs to one run of one transaction: a group
 // that is run again has another (rule G2).
 type group struct {
+	set     *Set
 	tx      *bbolt.Tx
-	log     *bbolt.Bucket
+	log     *bbolt.Bucket // the segment
 	tables  []*memtable
 	segment uint64
 	rolled  bool // it began a segment
+	// slab holds the records of the group. The last one, from open on, is not in the segment yet.
+	slab []byte
+	open int
 }
+
+const (
+	// recordBytes is how many bytes of entries a record of the log has at most. Four of them fill a page of 4 KiB.
+	recordBytes = 992
+	// mostSpareBytes is how large a slab may be whose memory is kept for the next group.
+	mostSpareBytes = 1 << 20
+)
 
 // Open opens the indexes in the bucket named root, and reads the part of the log that is not folded. Only one Set of a
 // file may write. What is missing is ErrCorrupt: see Create.
@@ -118,7 +129,7 @@ func newSet(db *boltdb.DB, root []byte, specs []Spec, config Config) *Set {
 		x := &Index{set: s, spec: specs[i], number: byte(i), size: hashSize + specs[i].Rest}
 		s.indexes = append(s.indexes, x)
 	}
-	s.group.tables = s.tables()
+	s.group = group{set: s, tables: s.tables()}
 	return s
 }
 
@@ -140,7 +151,24 @@ func (s *Set) tables() []*memtable {
 	return tables
 }
 
-var logName = []byte("log")
+// segmentName begins the name of a segment of the log, before its number of 8 bytes. No index has such a name.
+const segmentName = 0
+
+func isSegment(name []byte) bool { return len(name) == 9 && name[0] == segmentName }
+
+// eachSegment calls visit with the name of each segment, oldest first.
+func eachSegment(root *bbolt.Bucket, visit func(name []byte) error) error {
+	cursor := root.Cursor()
+	for name, _ := cursor.Seek([]byte{segmentName}); isSegment(name); name, _ = cursor.Next() {
+		if err := visit(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// segmentNumber returns the number of a segment from its name.
+func segmentNumber(name []byte) uint64 { return binary.BigEndian.Uint64(name[1:]) }
 
 // Create makes empty indexes in a new bucket named root.
 func Create(tx *boltdb.Tx, name []byte, specs []Spec) error {
@@ -148,11 +176,7 @@ func Create(tx *boltdb.Tx, name []byte, specs []Spec) error {
 	if err != nil {
 		return err
 	}
-	log, err := root.CreateBucket(logName)
-	if err != nil {
-		return err
-	}
-	if _, _, err := newSegment(log); err != nil {
+	if _, _, err := newSegment(root); err != nil {
 		return err
 	}
 	for i := range specs {
@@ -163,12 +187,12 @@ func Create(tx *boltdb.Tx, name []byte, specs []Spec) error {
 	return nil
 }
 
-func newSegment(log *bbolt.Bucket) (*bbolt.Bucket, uint64, error) {
-	number, err := log.NextSequence()
+func newSegment(root *bbolt.Bucket) (*bbolt.Bucket, uint64, error) {
+	number, err := root.NextSequence()
 	if err != nil {
 		return nil, 0, err
 	}
-	b, err := log.CreateBucket(binary.BigEndian.AppendUint64(nil, number))
+	b, err := root.CreateBucket(nameOf(segmentName, number))
 	return b, number, err
 }
 
@@ -198,16 +222,16 @@ func (s *Set) load(tx *bbolt.Tx) error {
 			s.garbage = append(s.garbage, garbage{x, number})
 		}
 	}
-	log := tx.Bucket(s.root).Bucket(logName)
-	if log == nil {
-		return fmt.Errorf("%w: it has no log", codec.ErrCorrupt)
-	}
-	err := log.ForEachBucket(func(key []byte) error {
-		number := binary.BigEndian.Uint64(key)
+	root := tx.Bucket(s.root)
+	err := eachSegment(root, func(name []byte) error {
+		b := root.Bucket(name)
+		if b == nil {
+			return fmt.Errorf("%w: a segment of the log is no bucket", codec.ErrCorrupt)
+		}
 		tables := s.tables()
-		st.frozen = append(st.frozen, segment{number, tables})
-		s.segment = number
-		return s.readSegment(log.Bucket(key), number, tables)
+		s.segment = segmentNumber(name)
+		st.frozen = append(st.frozen, segment{s.segment, tables})
+		return s.readSegment(b, s.segment, tables)
 	})
 	if err != nil {
 		return err
@@ -283,7 +307,7 @@ type Entry struct {
 }
 
 // Append adds entries in the caller's transaction. Later requests of the group find them at once, all others after the
-// commit.
+// commit. The requests of a group share records of the log, which are written as they fill up, and before the commit.
 func (s *Set) Append(tx *boltdb.Tx, entries ...Entry) error {
 	if err := s.begin(tx); err != nil {
 		return err
@@ -293,26 +317,56 @@ func (s *Set) Append(tx *boltdb.Tx, entries ...Entry) error {
 	for i := range entries {
 		size += 1 + entries[i].Index.size
 	}
-	record := make([]byte, 0, size)
+	if len(g.slab)-g.open-codec.SealSize+size > recordBytes {
+		if err := g.put(); err != nil {
+			return err
+		}
+	}
 	for i := range entries {
 		e := &entries[i]
 		if len(e.Rest) != e.Index.spec.Rest {
 			return fmt.Errorf("an entry of %s has %d bytes beside its hash, want %d", e.Index.spec.Name, len(e.Rest),
 				e.Index.spec.Rest)
 		}
-		record = append(record, e.Index.number)
-		record = append(record, e.Hash[:]...)
-		record = append(record, e.Rest...)
-		g.tables[e.Index.number].add(record[len(record)-e.Index.size:])
+		g.slab = append(g.slab, e.Index.number)
+		g.slab = append(g.slab, e.Hash[:]...)
+		g.slab = append(g.slab, e.Rest...)
+		g.tables[e.Index.number].add(g.slab[len(g.slab)-e.Index.size:])
+	}
+	return nil
+}
+
+// put puts the last record into the segment, and begins another.
+func (g *group) put() error {
+	record := g.slab[g.open:len(g.slab):len(g.slab)]
+	if len(record) == codec.SealSize {
+		return nil
 	}
 	number, err := g.log.NextSequence()
 	if err != nil {
 		return err
 	}
-	key := binary.BigEndian.AppendUint64(nil, number)
-	g.log.FillPercent = 1
-	return g.log.Put(key, codec.Seal(sealKey(g.segment, key), record))
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], number)
+	codec.SealInPlace(sealKey(g.segment, key[:]), record)
+	if err := g.log.Put(key[:], record); err != nil {
+		return err
+	}
+	g.begin()
+	return nil
 }
+
+// begin begins a record.
+func (g *group) begin() {
+	g.open = len(g.slab)
+	g.slab = append(g.slab, make([]byte, codec.SealSize)...)
+}
+
+// BeforeCommit implements boltdb.Together.
+func (g *group) BeforeCommit() error { return g.put() }
+
+// Committed implements boltdb.Together.
+func (g *group) Committed() { g.set.committed() }
 
 // begin begins what a run of a group adds.
 func (s *Set) begin(tx *boltdb.Tx) error {
@@ -325,18 +379,23 @@ func (s *Set) begin(tx *boltdb.Tx) error {
 		t.reset()
 	}
 	g.segment, g.rolled = s.segment, false
-	log := tx.Bucket(s.root).Bucket(logName)
+	root := tx.Bucket(s.root)
 	if s.full() {
 		var err error
-		if g.log, g.segment, err = newSegment(log); err != nil {
+		if g.log, g.segment, err = newSegment(root); err != nil {
 			return err
 		}
 		g.rolled = true
-	} else if g.log = log.Bucket(binary.BigEndian.AppendUint64(nil, g.segment)); g.log == nil {
+	} else if g.log = root.Bucket(nameOf(segmentName, g.segment)); g.log == nil {
 		return fmt.Errorf("%w: segment %d of the log is missing", codec.ErrCorrupt, g.segment)
 	}
+	g.log.FillPercent = 1
+	if g.slab = g.slab[:0]; cap(g.slab) > mostSpareBytes {
+		g.slab = nil
+	}
+	g.begin()
 	g.tx = tx.Tx
-	tx.AfterCommit(s.committed)
+	tx.Join(g)
 	return nil
 }
 
