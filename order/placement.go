@@ -100,25 +100,30 @@ func (p *Placement) outcome(placed Placed, err error) (Placed, error) {
 
 // newRequest turns a valid draft into the request to store it.
 func newRequest(draft *Draft, now time.Time) (*Request, error) {
-	placed := *draft
+	made := &struct {
+		request Request
+		placed  Draft
+	}{placed: *draft}
+	placed := &made.placed
 	placed.Total, _ = Total(draft.Lines) // decoding has refused a total that overflows
 	if placed.PlacedAt.IsZero() || placed.PlacedAt.After(now) {
 		placed.PlacedAt = now.UTC().Truncate(time.Millisecond)
 	}
-	payload := event.Encode(&placed)
+	payload := event.Encode(placed)
 	if len(payload) > MaxPayload {
 		return nil, reject(CodeOrderTooLarge, Violation{
 			Rule: RuleTooLarge, Detail: fmt.Sprintf("the order has %d bytes, at most %d fit a message; split it",
 				len(payload), MaxPayload),
 		})
 	}
-	return &Request{
+	made.request = Request{
 		Payload:    payload,
-		Order:      &placed,
+		Order:      placed,
 		Source:     draft.Source,
 		Reference:  draft.Reference,
 		CustomerID: draft.CustomerID,
 		PlacedAt:   placed.PlacedAt,
 		Hash:       HashRequest(draft),
-	}, nil
+	}
+	return &made.request, nil
 }

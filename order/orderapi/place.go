@@ -61,7 +61,11 @@ func notPlaced(err error) error {
 	return err
 }
 
-func pathOf(id uuidv7.ID) string { return "/v1/orders/" + id.String() }
+func pathOf(id uuidv7.ID) string {
+	const orders = "/v1/orders/"
+	path, _ := id.AppendText(append(make([]byte, 0, len(orders)+36), orders...)) // it has no errors
+	return string(path)
+}
 
 // origin returns where a request comes from.
 func origin(r *http.Request) order.Origin {

@@ -299,7 +299,7 @@ func (p *putting) created(m *Message) error {
 	}
 	r := m.row()
 	orders.FillPercent = tailFill
-	if err := orders.Put(m.order[:], encodeRow(m.order[:], &r)); err != nil {
+	if err := orders.Put(m.order[:], encodeRow(nil, m.order[:], &r)); err != nil {
 		return err
 	}
 	p.count.Orders++

@@ -36,8 +36,9 @@ const (
 	rowBits   = iota
 )
 
-func encodeRow(key []byte, r *row) []byte {
-	record := codec.NewRecord(rowVersion, 100+len(r.placedBy)+len(r.content.bytes))
+// encodeRow returns the sealed row, in memory of the arena.
+func encodeRow(arena *codec.Arena, key []byte, r *row) []byte {
+	record := codec.NewRecordIn(arena, rowVersion, 130+len(r.placedBy)+len(r.content.bytes))
 	var has byte
 	if r.content.packed {
 		has |= rowPacked

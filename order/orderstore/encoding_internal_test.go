@@ -44,7 +44,7 @@ func TestRow_IsReadBackAsItWasWritten(t *testing.T) {
 			content: content{rapid.Bool().Draw(t, "packed"), rapid.SliceOfN(rapid.Byte(), 1, 99).Draw(t, "content")},
 		}
 		key := []byte("key")
-		sealed := encodeRow(key, &r)
+		sealed := encodeRow(nil, key, &r)
 		if back, err := decodeRow(key, sealed); err != nil || !reflect.DeepEqual(back, r) {
 			t.Fatalf("%+v, %v; want %+v", back, err, r)
 		}

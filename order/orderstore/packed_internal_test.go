@@ -23,7 +23,7 @@ var (
 // kept returns the payload that a row with that content answers with.
 func kept(t interface{ Fatal(args ...any) }, c content, id uuidv7.ID, placedAt time.Time) []byte {
 	key := id[:]
-	r, err := decodeRow(key, encodeRow(key, &row{placedAt: placedAt, content: c}))
+	r, err := decodeRow(key, encodeRow(nil, key, &row{placedAt: placedAt, content: c}))
 	if err != nil {
 		t.Fatal(err)
 	}

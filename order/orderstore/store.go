@@ -47,6 +47,7 @@ type Store struct {
 	superseded prometheus.Counter
 
 	indexes      *runs.Set
+	writing      writing
 	retention    atomic.Int64 // of idempotency keys, nanoseconds
 	republishing sync.Mutex   // held while a republication is under way
 }
@@ -253,12 +254,30 @@ func (s *Store) insert(
 		return 0, err
 	}
 	placed.message.slot = slot
-	orders := tx.Bucket(ordersBucket)
-	orders.FillPercent = tailFill
-	if err := orders.Put(id[:], encodeRow(id[:], &placed)); err != nil {
+	w := s.writing.begin(tx)
+	w.key = id
+	if err := w.orders.Put(w.key[:], encodeRow(&w.arena, w.key[:], &placed)); err != nil {
 		return 0, err
 	}
 	return slot, s.index(tx, id, r)
+}
+
+// writing is what the placements of a transaction share. Only the committer uses it.
+type writing struct {
+	tx     *bbolt.Tx
+	orders *bbolt.Bucket
+	arena  codec.Arena
+	key    uuidv7.ID // of the newest row
+}
+
+// begin begins the writing of another transaction.
+func (w *writing) begin(tx *boltdb.Tx) *writing {
+	if w.tx != tx.Tx {
+		w.tx, w.orders = tx.Tx, tx.Bucket(ordersBucket)
+		w.orders.FillPercent = tailFill
+		w.arena.Reset()
+	}
+	return w
 }
 
 // prepared is what a request needs for its row and message. It is made before the request's turn in the committer.

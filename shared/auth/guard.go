@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -105,7 +104,7 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 		case !caller.May(scope):
 			problem.Write(w, r, InsufficientScope(scope))
 		default:
-			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, caller))
+			r = web.Keep(r, callerKey{}, caller)
 			if r.Body != nil && r.Body != http.NoBody && caller != Anonymous {
 				r.Body = &callersBody{r.Body, g.Keys.Now, caller}
 			}

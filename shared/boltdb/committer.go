@@ -300,16 +300,15 @@ func (db *DB) run(tx *bbolt.Tx, g *group) (wrote bool, culprit int) {
 			continue
 		}
 		r.tx = Tx{Tx: tx, after: &r.after, shared: &db.shared}
-		r.err = db.call(r.fn, &r.tx)
-		var refused refusal
-		switch {
-		case r.err == nil:
+		if r.err = db.call(r.fn, &r.tx); r.err == nil {
 			wrote = true
-		case errors.As(r.err, &refused):
-			r.err = refused.err
-		default:
+			continue
+		}
+		refused, ok := errors.AsType[refusal](r.err)
+		if !ok {
 			return wrote, i
 		}
+		r.err = refused.err
 	}
 	return wrote, -1
 }

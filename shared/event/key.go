@@ -10,10 +10,11 @@ import (
 // KeyHeader returns the header of a message whose request had an idempotency key: base64url, without padding, of the
 // hash of caller and key (16 bytes) and the hash of the values asked for (32 bytes).
 func KeyHeader(key [16]byte, request [32]byte) cloudevent.Header {
-	hashes := append(key[:], request[:]...)
+	var hashes [len(key) + len(request)]byte
+	copy(hashes[copy(hashes[:], key[:]):], request[:])
 	return cloudevent.Header{
 		Key:   cloudevent.HeaderKey,
-		Value: base64.RawURLEncoding.AppendEncode(nil, hashes),
+		Value: base64.RawURLEncoding.AppendEncode(nil, hashes[:]),
 	}
 }
 

@@ -176,7 +176,7 @@ func (a *Absorption) Put(tx *boltdb.Tx, r *LogRecord) (fresh bool, err error) {
 				err = a.move(root, before, &next)
 			}
 		}
-		if err := errors.Join(err, messages.Put(key, next.encode(key))); err != nil {
+		if err := errors.Join(err, messages.Put(key, next.encode(nil, key))); err != nil {
 			return false, err
 		}
 	}
@@ -429,7 +429,7 @@ func (a *Absorption) again(tx *boltdb.Tx, u *unsent) error {
 		messages.Delete(old),
 		putSealed(root.Bucket(skippedBucket), old, nil),
 		root.Bucket(retriedBucket).Delete(old),
-		messages.Put(key, r.encode(key)),
+		messages.Put(key, r.encode(nil, key)),
 		putSealed(root.Bucket(movedBucket), slotKey(r.origin), key),
 		putSealed(root.Bucket(retriedBucket), key, slotKey(r.origin)),
 	)

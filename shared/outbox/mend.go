@@ -195,7 +195,7 @@ func Restore(tx *boltdb.Tx, origin uint64, committed time.Time, m Message) error
 	}
 	return errors.Join(
 		root.Bucket(skippedBucket).Delete(key),
-		messages.Put(key, r.encode(key)),
+		messages.Put(key, r.encode(nil, key)),
 		messages.SetSequence(max(messages.Sequence(), origin)),
 	)
 }

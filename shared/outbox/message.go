@@ -69,8 +69,8 @@ const (
 	rowBits   = iota
 )
 
-// encode returns the sealed value of r for the key slotKey(r.slot).
-func (r *row) encode(key []byte) []byte {
+// encode returns the sealed value of r for the key slotKey(r.slot), in memory of the arena.
+func (r *row) encode(arena *codec.Arena, key []byte) []byte {
 	m := &r.message
 	room := 1 + len(m.ID) + 2*10 + 2*binary.MaxVarintLen32 + len(m.Key) + len(m.Type)
 	var has byte
@@ -91,7 +91,7 @@ func (r *row) encode(key []byte) []byte {
 		has |= rowTraced
 		room += 3*binary.MaxVarintLen32 + len(m.Trace.Parent) + len(m.Trace.State) + len(m.Trace.Baggage)
 	}
-	record := codec.NewRecord(rowVersion, room)
+	record := codec.NewRecordIn(arena, rowVersion, room)
 	record.Byte(has)
 	record.Raw(m.ID[:])
 	record.Time(r.committed)

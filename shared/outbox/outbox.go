@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/clock"
 	"ordertally/shared/settings"
 	"ordertally/shared/uuidv7"
@@ -190,8 +192,8 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row, more int64) error {
 	if r.origin == 0 {
 		r.origin, r.committed = slot, r.slotted
 	}
-	key := slotKey(slot)
-	if err := a.messages.Put(key, r.encode(key)); err != nil {
+	binary.BigEndian.PutUint64(a.key[:], slot)
+	if err := a.messages.Put(a.key[:], r.encode(&a.arena, a.key[:])); err != nil {
 		return err
 	}
 	a.rows = append(a.rows, *r)
@@ -207,6 +209,8 @@ type appended struct {
 	messages *bbolt.Bucket
 	rows     []row
 	more     int64 // by how many rows the outbox has grown
+	arena    codec.Arena
+	key      [8]byte // of the newest row
 }
 
 // begin begins what a transaction appends.
@@ -225,7 +229,8 @@ func (a *appended) reset() {
 	if cap(a.rows) > mostSpareRows {
 		a.rows = nil
 	}
-	*a = appended{rows: a.rows[:0]}
+	a.arena.Reset()
+	*a = appended{rows: a.rows[:0], arena: a.arena}
 }
 
 // mostSpareRows is how many rows a group may have whose memory is kept for the next one.

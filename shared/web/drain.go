@@ -36,24 +36,28 @@ type underway struct {
 	requests map[*request]struct{}
 }
 
-// request is a request being handled.
+// request is a request being handled. It is the request's body too, and notes when the whole of it was read.
 type request struct {
+	io.ReadCloser // the body, if there is one
+
+	in       *underway
 	w        http.ResponseWriter
 	conn     *boundedConn // nil if not known
 	received atomic.Bool  // its whole body was read
 }
 
-// begin adds a request. The returned function removes it.
-func (u *underway) begin(w http.ResponseWriter, r *http.Request) (end func()) {
+// begin adds a request.
+func (u *underway) begin(w http.ResponseWriter, r *http.Request) *request {
 	conn, _ := r.Context().Value(connKey{}).(*boundedConn)
 	if conn != nil {
 		conn.begun.Store(true)
 	}
-	q := &request{w: w, conn: conn}
+	q := &request{in: u, w: w, conn: conn}
 	if r.Body == nil || r.Body == http.NoBody {
 		q.received.Store(true)
 	} else {
-		r.Body = &watchedBody{ReadCloser: r.Body, of: q}
+		q.ReadCloser = r.Body
+		r.Body = q
 	}
 	u.mu.Lock()
 	if u.requests == nil {
@@ -61,11 +65,14 @@ func (u *underway) begin(w http.ResponseWriter, r *http.Request) (end func()) {
 	}
 	u.requests[q] = struct{}{}
 	u.mu.Unlock()
-	return func() {
-		u.mu.Lock()
-		delete(u.requests, q)
-		u.mu.Unlock()
-	}
+	return q
+}
+
+// end removes the request.
+func (q *request) end() {
+	q.in.mu.Lock()
+	delete(q.in.requests, q)
+	q.in.mu.Unlock()
 }
 
 // whole counts the requests that have arrived whole and whose client reads its answer.
@@ -127,17 +134,11 @@ func (l *boundedListener) closeFresh() {
 	}
 }
 
-// watchedBody notes when the whole body was read.
-type watchedBody struct {
-	io.ReadCloser
-	of *request
-}
-
 // Read implements io.Reader.
-func (b *watchedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+func (q *request) Read(p []byte) (int, error) {
+	n, err := q.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
-		b.of.received.Store(true)
+		q.received.Store(true)
 	}
 	return n, err
 }

@@ -48,7 +48,7 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 					Str("remote", r.RemoteAddr).Msg("request")
 			}
 		}()
-		next.ServeHTTP(rec, r.WithContext(withExchange(ctx, ex)))
+		next.ServeHTTP(rec, r.WithContext(ex.with(ctx)))
 		completed = true
 	})
 }

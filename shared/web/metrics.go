@@ -55,7 +55,7 @@ func (m *Metrics) ConnectionRefused() { m.refused.Inc() }
 // missed. The route label is the one that a [Router] inside finds.
 func (m *Metrics) Instrument(next http.Handler) http.Handler {
 	return m.instrument(func(rec *recorder, r *http.Request, ex *exchange) {
-		next.ServeHTTP(rec, r.WithContext(withExchange(r.Context(), ex)))
+		next.ServeHTTP(rec, r.WithContext(ex.with(r.Context())))
 	})
 }
 
@@ -65,7 +65,7 @@ func (m *Metrics) instrument(next func(*recorder, *http.Request, *exchange)) htt
 		defer m.inFlight.Add(-1)
 		start := time.Now()
 		ex := &exchange{route: "unmatched"}
-		rec := newRecorder(w)
+		rec := ex.record(w)
 		completed := false
 		defer func() { // even when the handler panics
 			status := 0

@@ -17,6 +17,15 @@ func newRecorder(w http.ResponseWriter) *recorder {
 	return &recorder{ResponseWriter: w}
 }
 
+// record is newRecorder without memory of its own.
+func (ex *exchange) record(w http.ResponseWriter) *recorder {
+	if rec, ok := w.(*recorder); ok {
+		return rec
+	}
+	ex.recorder.ResponseWriter = w
+	return &ex.recorder
+}
+
 func (rec *recorder) WriteHeader(status int) {
 	// other 1xx come before the answer
 	if rec.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {

@@ -184,7 +184,7 @@ func Draining(ctx context.Context) <-chan struct{} {
 
 func (s *Server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer s.handled.begin(w, r)()
+		defer s.handled.begin(w, r).end()
 		next.ServeHTTP(w, r)
 	})
 }

@@ -18,6 +18,16 @@ func NewRecord(version byte, room int) Encoder {
 	return e
 }
 
+// NewRecordIn is NewRecord in memory of an arena, which may be nil.
+func NewRecordIn(a *Arena, version byte, room int) Encoder {
+	if a == nil {
+		return NewRecord(version, room)
+	}
+	e := Encoder{b: a.take(SealSize + 1 + room)[:SealSize], from: SealSize}
+	e.Byte(version)
+	return e
+}
+
 // NewEntry begins a record without a version. room is a guess of how many bytes follow.
 func NewEntry(room int) Encoder {
 	return Encoder{b: make([]byte, SealSize, SealSize+room), from: SealSize}
