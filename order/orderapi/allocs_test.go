@@ -147,7 +147,7 @@ func processorTime(t testing.TB) time.Duration {
 // The bound is for the whole process: net/http, the commits, and what runs beside them. Orders that come at once share
 // a commit, which takes some two hundred allocations however many they are.
 func TestPlace_AllocatesLittle(t *testing.T) {
-	const connections, orders, bound = 64, 40, 125
+	const connections, orders, bound = 64, 40, 90
 	lones := newLones(t, connections)
 	each(t, lones, 20)
 	var before, after runtime.MemStats

@@ -64,7 +64,8 @@ func (r *row) again(id uuidv7.ID) (outbox.Message, error) {
 	if err != nil {
 		return outbox.Message{}, fmt.Errorf("order %s: %w", id, err)
 	}
-	return r.created(id, payload, headersOf(r.key, r.hash)), nil
+	subject := id.String()
+	return r.created(subject, []byte(subject), payload, headersOf(r.key, r.hash)), nil
 }
 
 // again returns the message of the cancellation as it was appended, without its trace. placed is the order's row.

@@ -55,7 +55,7 @@ func FillForBenchmark(ctx context.Context, path string, keys int) (err error) {
 					hash: order.RequestHash{1}, placedAt: at, content: contentOf(event.Encode(o), o),
 				}
 				id := idAt(at, n)
-				if err := orders.Put(id[:], encodeRow(id[:], &r)); err != nil {
+				if err := orders.Put(id[:], encodeRow(nil, id[:], &r)); err != nil {
 					return err
 				}
 				x.key(r.key, use{id, at})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"ordertally/shared/boltdb/codec"
@@ -49,11 +50,23 @@ func contentOf(payload []byte, o *event.Order) content {
 	e := codec.NewEntry(len(payload))
 	packObject(&e, packedOrder, o)
 	c := content{true, e.Encoded()}
-	again, err := c.order(uuidv7.ID{}, o.PlacedAt)
-	if err != nil || !event.Encodes(&again, payload) {
+	again := spareOrders.Get().(*event.Order) //nolint:forcetypeassert // it holds nothing else
+	defer spareOrders.Put(again)
+	*again = event.Order{PlacedAt: o.PlacedAt, Lines: again.Lines[:0]}
+	if err := c.unpack(again); err != nil || !event.Encodes(again, payload) {
 		return content{bytes: payload}
 	}
 	return c
+}
+
+// spareOrders holds orders whose memory is used again to compare with.
+var spareOrders = sync.Pool{New: func() any { return new(event.Order) }}
+
+// unpack reads a packed order.
+func (c content) unpack(o *event.Order) error {
+	u := unpacker{codec.NewDecoder(c.bytes), string(c.bytes)}
+	unpackObject(&u, packedOrder, o)
+	return u.End()
 }
 
 // order returns the order. id and placedAt are those of the row.
@@ -72,9 +85,7 @@ func (c content) order(id uuidv7.ID, placedAt time.Time) (event.Order, error) {
 	if id != (uuidv7.ID{}) {
 		o.ID = id.String()
 	}
-	u := unpacker{codec.NewDecoder(c.bytes), string(c.bytes)}
-	unpackObject(&u, packedOrder, &o)
-	return o, u.End()
+	return o, c.unpack(&o)
 }
 
 // payload returns the JSON. It shares no memory with the row.
@@ -171,7 +182,9 @@ func unpackValue(d *unpacker, value any) {
 	case *int64:
 		*value = int64(d.Uint()) //nolint:gosec // written from an int64
 	case *[]event.Line:
-		*value = make([]event.Line, d.Len())
+		n := d.Len()
+		*value = slices.Grow((*value)[:0], n)[:n]
+		clear(*value)
 		for i := range *value {
 			unpackObject(d, packedLine, &(*value)[i])
 		}

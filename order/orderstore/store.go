@@ -247,7 +247,7 @@ func (s *Store) insert(
 		message:  message{kind: event.TypeCreated, id: messageID},
 		placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, content: rest.content,
 	}
-	m := placed.created(id, r.Payload, rest.headers)
+	m := placed.created(id.String(), event.IDText(r.Payload), r.Payload, rest.headers)
 	m.Trace, m.Stored = r.Trace, true
 	slot, err = s.outbox.Append(tx, m)
 	if err != nil {
@@ -290,11 +290,11 @@ func prepare(r *order.Request) prepared {
 	return prepared{contentOf(r.Payload, r.Order), headersOf(r.Key, r.Hash)}
 }
 
-// created returns the message of the placement. payload is the order's, and headers those of its key.
-func (r *row) created(id uuidv7.ID, payload []byte, headers []cloudevent.Header) outbox.Message {
-	subject := id.String()
+// created returns the message of the placement. subject and key are the order's id as text, payload is the order's, and
+// headers are those of its idempotency key.
+func (r *row) created(subject string, key, payload []byte, headers []cloudevent.Header) outbox.Message {
 	return outbox.Message{
-		ID: r.message.id, Key: []byte(subject), Type: r.message.kind, Subject: subject, Schema: event.SchemaCreated,
+		ID: r.message.id, Key: key, Type: r.message.kind, Subject: subject, Schema: event.SchemaCreated,
 		ContentType: event.ContentType, Time: r.placedAt, Headers: headers, Value: payload,
 	}
 }

@@ -107,7 +107,12 @@ func Encodes(o *Order, payload []byte) bool {
 }
 
 // SetID writes id into an encoded order, in place.
-func SetID(payload []byte, id uuidv7.ID) { id.PutText(payload[idStart : idStart+uuidv7.TextLen]) }
+func SetID(payload []byte, id uuidv7.ID) { id.PutText(IDText(payload)) }
+
+// IDText returns the id in an encoded order, as text. It shares the payload's memory.
+func IDText(payload []byte) []byte {
+	return payload[idStart : idStart+uuidv7.TextLen : idStart+uuidv7.TextLen]
+}
 
 // EncodeCancellation returns the payload of c.
 func EncodeCancellation(c *Cancellation) []byte {

@@ -224,8 +224,8 @@ func (r *run) cursor(tx *bbolt.Tx, hash *Hash, from []byte) (*runCursor, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &runCursor{run: r, bucket: b, hash: hash}
-	if err := c.seek(tx, append(hash[:len(hash):len(hash)], from...)); err != nil {
+	c := &runCursor{run: r, bucket: b, hash: *hash}
+	if err := c.seek(tx, append(c.hash[:len(hash):len(hash)], from...)); err != nil {
 		return nil, err
 	}
 	if c.rest() == nil {
@@ -237,7 +237,7 @@ func (r *run) cursor(tx *bbolt.Tx, hash *Hash, from []byte) (*runCursor, error) 
 type runCursor struct {
 	run     *run
 	bucket  *bbolt.Bucket
-	hash    *Hash
+	hash    Hash
 	number  uint32
 	entries []byte // the current one first; the rest of its block
 }
