@@ -78,10 +78,8 @@ bench-full: ## The same with ten million orders, and with peers that Debian has 
 	@mkdir -p bin
 	cd bench && go run -tags 'full libsqlite3' . -full -orders 10000000 -events 1000000 -invoices 100000 -out ../bin/report.json $(ARGS)
 
-performance: ## Make docs/performance.md of what make bench or make bench-full measured last
-	@mkdir -p docs/performance
-	cp bin/report.json docs/performance/report.json
-	cd bench && go run ./draw ../docs/performance/report.json ../docs
+performance: ## Put what make bench or make bench-full measured last into docs/performance.md
+	cd bench && go run ./draw ../bin/report.json ../docs
 
 module: ## MODULE=example.com/you/ordertally gives the module another path, everywhere, for programs that import it
 	@go run ./build/module "$(MODULE)"

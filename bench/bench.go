@@ -19,24 +19,50 @@ import (
 // row is one question.
 type row struct {
 	name, title string
-	full        bool // only with -full
+	about       string // what is measured, for the page
+	full        bool   // only with -full
+	larger      bool   // -full measures more: peers, or as many orders as the goals are for
+	once        bool   // not in rounds
 	run         func(ctx context.Context, b *bench, r *report.Row) error
 }
 
 // rows returns all rows, in the order in which they are measured.
 func rows() []row {
 	return []row{
-		{name: "store", title: "orders stored, beside peers that store the same records", run: measureStores},
-		{name: "full-file", title: "orders stored in a file that has many already", run: measureFull},
-		{name: "ready", title: "an order service started with a file that has many orders", run: measureReady},
-		{name: "size", title: "bytes in the file an order", run: measureSize},
-		{name: "http", title: "orders placed over HTTP, beside a service that stores nothing", run: measureHTTP},
-		{name: "drain", title: "messages that waited published to Kafka", run: measureDrain},
-		{name: "lone", title: "a lone order, from its commit until a reader of Kafka has it", run: measureLone},
-		{name: "counted", title: "an order, from its 201 until it is counted", run: measureCounted},
-		{name: "ingest", title: "events counted from Kafka", run: measureIngest},
-		{name: "range", title: "ranges of 400 days answered", run: measureRange},
-		{name: "import", title: "invoices imported, beside single requests", run: measureImport},
+		{name: "store", title: "orders stored", larger: true, run: measureStores,
+			about: "Writers place orders in a store, each the next one when the last is on the disk. Peers store " +
+				"the same records: the order, its message, its key and its customer. \"Naive Update\" is bbolt " +
+				"with a transaction an order. Pebble is an LSM tree, which groups the writers' syncs."},
+		{name: "full-file", title: "orders stored in a file that has many already", larger: true, run: measureFull,
+			about: "64 writers place orders in a file with many orders, keys and customers, and in an empty one. " +
+				"Each turn of the full file begins cold: none of it is in memory."},
+		{name: "ready", title: "the start with many orders in the file", larger: true, run: measureReady,
+			about: "From the start of the process until the order service is ready. None of its file is in memory."},
+		{name: "size", title: "bytes in the file an order", once: true, run: measureSize,
+			about: "What the file takes for an order, its message, its key, its customer and its reference."},
+		{name: "http", title: "orders placed over HTTP", run: measureHTTP,
+			about: "Connections place orders, each the next one when the last is answered. The service that stores " +
+				"nothing has the same router, credentials, checks and answers: no store can make it faster."},
+		{name: "drain", title: "waiting messages published to Kafka", run: measureDrain,
+			about: "From the start of an order service whose messages all wait until Kafka has the last. The bare " +
+				"producer sends as many records from memory."},
+		{name: "lone", title: "a lone order, until a reader of Kafka has it", run: measureLone,
+			about: "One order at a time, from its 201 until a reader of committed records has it."},
+		{name: "forward", title: "orders stored and published, beside another outbox", full: true, larger: true,
+			run: measureForward,
+			about: "Orders are stored with their messages, and the messages come to Kafka. The peer is Watermill's " +
+				"SQL forwarder with PostgreSQL."},
+		{name: "counted", title: "an order, from its 201 until it is counted", run: measureCounted,
+			about: "order, Kafka and activity run together. First without a pause, which is the sustained rate. " +
+				"Then at half of that rate, where each order is timed."},
+		{name: "ingest", title: "events counted from Kafka", larger: true, run: measureIngest,
+			about: "From the start of an activity service until it has counted the last record of a topic, each " +
+				"once, and that is on the disk. The bare reader does nothing with the records."},
+		{name: "range", title: "ranges of 400 days answered", run: measureRange,
+			about: "Two callers ask activity for 400 days of statistics, day by day, without a pause."},
+		{name: "import", title: "invoices imported from a file", larger: true, run: measureImport,
+			about: "`order import` from its start to its end, beside orders of as many lines over 64 connections, " +
+				"with one request each."},
 	}
 }
 

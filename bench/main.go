@@ -116,8 +116,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	began := time.Now()
-	whole := &report.Report{Date: began.UTC().Truncate(time.Second), Command: "bench " + strings.Join(args, " "),
-		Machine: report.ThisMachine(b.dir)}
+	whole := &report.Report{Run: report.Run{Date: began.UTC().Truncate(time.Second),
+		Command: "bench " + strings.Join(args, " "), Machine: report.ThisMachine(b.dir)}}
 	whole.Commit, whole.Changed = report.CommitOf(root)
 	failed := 0
 	for i := range picked {
@@ -127,14 +127,14 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 				failed++
 			}
 		}
+		whole.Seconds = time.Since(began).Round(time.Second).Seconds()
+		if o.out != "" && len(whole.Rows) > 0 { // each time, so that an interrupt loses one row
+			if err := whole.Write(o.out); err != nil {
+				return err
+			}
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
-		}
-	}
-	whole.Seconds = time.Since(began).Round(time.Second).Seconds()
-	if o.out != "" {
-		if err := whole.Write(o.out); err != nil {
-			return err
 		}
 	}
 	if failed > 0 {
@@ -148,7 +148,8 @@ func (b *bench) measure(ctx context.Context, r *row) *report.Row {
 	if r.full && !b.full {
 		return nil
 	}
-	result := &report.Row{Name: r.name, Title: r.title}
+	result := &report.Row{Name: r.name, Title: r.title, About: r.about, Repeated: !r.once, Whole: b.full || !r.larger,
+		Order: slices.IndexFunc(rows(), func(other row) bool { return other.name == r.name })}
 	began := time.Now()
 	fmt.Fprintf(b.stderr, "== %s: %s\n", r.name, r.title)
 	err := r.run(ctx, b, result)

@@ -2,7 +2,11 @@
 
 package main
 
-import "ordertally/bench/stores"
+import (
+	"context"
+
+	"ordertally/bench/stores"
+)
 
 // morePeers are the stores that a full run measures as well.
 func morePeers() ([]storePeer, error) {
@@ -13,4 +17,9 @@ func morePeers() ([]storePeer, error) {
 		{"PostgreSQL, pipelined", stores.OpenPostgresPipelined, nil},
 		{"raw log, synced", stores.OpenRawLog, nil},
 	}, nil
+}
+
+// openForwarder opens the store of a peer that forwards its messages to a topic of Kafka.
+func openForwarder(ctx context.Context, dir, broker, topic string) (stores.Store, error) {
+	return stores.OpenWatermill(ctx, dir, broker, topic)
 }

@@ -37,9 +37,8 @@ func measureCounted(ctx context.Context, b *bench, r *report.Row) error {
 	if _, err := c.sustained(ctx, b.span/2); err != nil { // Kafka compiles meanwhile
 		return err
 	}
-	const tries = 3
 	var rates []float64
-	for range tries {
+	for range b.rounds {
 		rate, err := c.sustained(ctx, 2*b.span)
 		if err != nil {
 			return err

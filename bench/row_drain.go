@@ -75,8 +75,8 @@ func measureDrain(ctx context.Context, b *bench, r *report.Row) error {
 	r.Figures = append(r.Figures, report.Figure{Name: "of a bare idempotent producer", Series: "Ordertally",
 		Of: "bare producer", Goal: .85, Peer: "a producer without an outbox"},
 		report.Figure{Name: "of one that compresses as Ordertally does", Series: "Ordertally", Of: compressing})
-	r.Note("%d messages. The bare producer keeps no promise: it does not care what a crash loses or sends twice.",
-		b.messages)
+	r.Note("%s messages. The bare producer keeps no promise: it does not care what a crash loses or sends twice.",
+		report.Number(float64(b.messages)))
 	return b.inTurn(ctx, contestants...)
 }
 

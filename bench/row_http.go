@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	usAnOrder   = "us an order"
+	usAnOrder   = "µs an order"
 	placeScopes = "orders:write,orders:read"
 	drainLimit  = 5 * time.Minute
 )
@@ -124,6 +124,7 @@ func (b *bench) placeOverHTTP(ctx context.Context, r *report.Row, connections in
 			} else {
 				r.Add(name(s.name), ordersPerSecond, wrote.Rate())
 			}
+			r.Find(name(s.name)).Group = fmt.Sprint(connections, " connections")
 			r.Add("p99 "+name(s.name), milliseconds, wrote.Quantile(.99).Seconds()*1000)
 			each := func(d time.Duration) float64 {
 				return float64(d.Microseconds()) / float64(len(wrote.Latencies))

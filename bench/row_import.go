@@ -69,7 +69,7 @@ func measureImport(ctx context.Context, b *bench, r *report.Row) error {
 	}
 	r.Figures = append(r.Figures, report.Figure{Name: "of single requests over 64 connections", Series: "import",
 		Of: "single requests", Goal: 3})
-	r.Note("%d invoices of three lines each a round. No Kafka.", b.invoices)
+	r.Note("%s invoices of three lines each a round. No Kafka.", report.Number(float64(b.invoices)))
 	if err := b.inTurn(ctx, contestant{"single requests", single}, contestant{"import", whole}); err != nil {
 		return err
 	}

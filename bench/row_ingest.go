@@ -36,7 +36,7 @@ func measureIngest(ctx context.Context, b *bench, r *report.Row) error {
 		rate, cpu, err := b.countAll(ctx, binary, broker)
 		if err == nil {
 			r.Add("Ordertally", eventsPerSecond, rate)
-			r.Add("CPU of Ordertally", "us an event", cpu)
+			r.Add("CPU of Ordertally", "µs an event", cpu)
 		}
 		return err
 	}
@@ -54,7 +54,7 @@ func measureIngest(ctx context.Context, b *bench, r *report.Row) error {
 		report.Figure{Name: "of a bare reader", Series: "Ordertally", Of: "bare reader", Goal: .65,
 			Peer: "a reader that does nothing"},
 		report.Figure{Name: "CPU", Series: "CPU of Ordertally"})
-	r.Note("%d events, one an order.", b.events)
+	r.Note("%s events, one an order.", report.Number(float64(b.events)))
 	contestants := []contestant{{"bare reader", read}, {"Ordertally", count}}
 	if b.full {
 		const name = "Kafka Streams, exactly_once_v2, with deduplication"
@@ -66,7 +66,7 @@ func measureIngest(ctx context.Context, b *bench, r *report.Row) error {
 			rate, cpu, err := b.countWithStreams(ctx, program, broker)
 			if err == nil {
 				r.AddPeer(name, eventsPerSecond, rate)
-				r.AddPeer("CPU of Kafka Streams", "us an event", cpu)
+				r.AddPeer("CPU of Kafka Streams", "µs an event", cpu)
 			}
 			return err
 		}})

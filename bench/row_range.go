@@ -81,7 +81,7 @@ func measureRange(ctx context.Context, b *bench, r *report.Row) error {
 	}
 	r.Figures = append(r.Figures, report.Figure{Name: "answers a second", Series: "nothing new", Goal: 500},
 		report.Figure{Name: "while 50 orders a second arrive", Series: "orders arrive"})
-	r.Note("%d orders on %d days, %d callers.", orders, rangeDays, askers)
+	r.Note("%s orders on %d days, %d callers.", report.Number(float64(orders)), rangeDays, askers)
 	if err := b.inTurn(ctx, ask("nothing new", nil), ask("orders arrive", arriving.run)); err != nil {
 		return err
 	}

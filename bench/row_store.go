@@ -36,7 +36,7 @@ func measureStores(ctx context.Context, b *bench, r *report.Row) error {
 		peers = append(peers, more...)
 	}
 	for _, writers := range []int{1, 64, 256} {
-		name := func(store string) string { return fmt.Sprintf("%s, %d writers", store, writers) }
+		name := func(store string) string { return store + ", " + writersName(writers) }
 		all := []*placing{{name: name("Ordertally"), open: openOrdertally}}
 		for _, p := range peers {
 			all = append(all, &placing{name: name(p.name), open: p.open, peer: true})
@@ -50,6 +50,13 @@ func measureStores(ctx context.Context, b *bench, r *report.Row) error {
 		}
 	}
 	return nil
+}
+
+func writersName(writers int) string {
+	if writers == 1 {
+		return "1 writer"
+	}
+	return fmt.Sprint(writers, " writers")
 }
 
 // placing is a store that writers place orders in.
@@ -94,6 +101,7 @@ func (b *bench) place(ctx context.Context, r *report.Row, writers int, all []*pl
 			} else {
 				r.Add(p.name, ordersPerSecond, wrote.Rate())
 			}
+			r.Find(p.name).Group = writersName(writers)
 			return nil
 		}})
 	}

@@ -3,82 +3,105 @@ package main
 import (
 	"encoding/xml"
 	"fmt"
+	"math"
 	"strings"
 
 	"ordertally/bench/report"
 )
 
-// chart has a bar for each value, from left to right, and a line across it from the least round to the greatest.
+// chart has a bar for each value, one below the other, and a line across it from the least round to the greatest. It is
+// narrow and its letters are large, so that it can be read on a telephone.
 type chart struct {
-	title string
-	unit  string
-	bars  []bar
+	title, says string
+	titled      bool // the title stands in the picture; otherwise a heading of the page says it
+	// ratios says that the values are ratios. Their bars begin at 1 and grow by the logarithm, to the right if more and
+	// to the left if less.
+	ratios bool
+	bars   []bar
 }
 
 type bar struct {
+	group                string // a heading stands above the first bar of a group
 	name                 string
 	ours                 bool
 	median, least, great float64
-	goal                 float64 // 0 for none; a stroke marks it
-	text                 string  // beside the bar
+	text                 string // the value
 }
 
 // theme has the colours for one kind of background.
-type theme struct{ text, faint, ours, other, goal string }
+type theme struct{ text, faint, ours, other, line string }
 
 var (
-	light = theme{text: "#1f2328", faint: "#6e7781", ours: "#0969da", other: "#afb8c1", goal: "#bc4c00"}
-	dark  = theme{text: "#e6edf3", faint: "#8d96a0", ours: "#4493f8", other: "#484f58", goal: "#f0883e"}
+	light = theme{text: "#1f2328", faint: "#59636e", ours: "#0969da", other: "#afb8c1", line: "#1f2328"}
+	dark  = theme{text: "#e6edf3", faint: "#9198a1", ours: "#4493f8", other: "#545d68", line: "#e6edf3"}
 )
 
 const (
-	chartWidth = 860
-	nameWidth  = 330
-	textWidth  = 110
-	barHeight  = 16
-	barStep    = 26
-	chartTop   = 44
+	chartWidth = 600
+	margin     = 4
+	barHeight  = 12
+	barStep    = 42
+	groupStep  = 30
 )
 
 func (c *chart) svg(t theme) string {
-	var longest float64
-	for i := range c.bars {
-		longest = max(longest, c.bars[i].great, c.bars[i].goal)
+	var body strings.Builder
+	text := func(x, y float64, style, colour, of string) {
+		fmt.Fprintf(&body, `<text x="%.1f" y="%.1f" %s fill="%s">%s</text>`+"\n", x, y, style, colour, escaped(of))
 	}
-	scale := func(v float64) float64 { return nameWidth + v/longest*(chartWidth-nameWidth-textWidth) }
-	height := chartTop + len(c.bars)*barStep + 8
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
-		`font-family="system-ui, sans-serif" font-size="13">`+"\n<title>%s</title>\n", chartWidth, height, chartWidth,
-		height, escaped(c.title))
-	text := func(x, y float64, anchor, colour, of string) {
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`+"\n", x, y, anchor, colour,
-			escaped(of))
+	scale, zero := c.scale()
+	y, group := 22.0, ""
+	if c.titled {
+		text(margin, y, `font-size="18" font-weight="600"`, t.text, c.title)
+		y += 22
 	}
-	text(8, 20, "start", t.text, c.title)
-	if c.unit != "" {
-		text(chartWidth-8, 20, "end", t.faint, c.unit)
-	}
+	text(margin, y, `font-size="15"`, t.faint, c.says)
+	y += 14
 	for i := range c.bars {
 		one := &c.bars[i]
-		y := float64(chartTop + i*barStep)
-		colour := t.other
+		if one.group != group {
+			group = one.group
+			text(margin, y+18, `font-size="15" font-weight="600"`, t.faint, group)
+			y += groupStep
+		}
+		weight, colour := "", t.other
 		if one.ours {
-			colour = t.ours
+			weight, colour = ` font-weight="600"`, t.ours
 		}
-		text(nameWidth-8, y+13, "end", t.text, one.name)
-		fmt.Fprintf(&b, `<rect x="%d" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n", nameWidth, y,
-			max(1, scale(one.median)-nameWidth), barHeight, colour)
-		fmt.Fprintf(&b, `<path d="M%.1f %.1fH%.1f" stroke="%s" stroke-width="1.5"/>`+"\n", scale(one.least),
-			y+barHeight/2, scale(one.great), t.text)
-		if one.goal > 0 {
-			fmt.Fprintf(&b, `<path d="M%.1f %.1fv%d" stroke="%s" stroke-width="2.5"/>`+"\n", scale(one.goal), y-3,
-				barHeight+6, t.goal)
+		text(margin, y+16, `font-size="16"`+weight, t.text, one.name)
+		text(chartWidth-margin, y+16, `font-size="16" text-anchor="end"`+weight, t.text, one.text)
+		left, right := min(zero, scale(one.median)), max(zero, scale(one.median))
+		fmt.Fprintf(&body, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="2" fill="%s"/>`+"\n", left, y+23,
+			max(1, right-left), barHeight, colour)
+		if one.great > one.least {
+			fmt.Fprintf(&body, `<path d="M%.1f %.1fH%.1f" stroke="%s" stroke-width="1.5"/>`+"\n", scale(one.least),
+				y+23+barHeight/2, scale(one.great), t.line)
 		}
-		text(scale(max(one.great, one.median, one.goal))+8, y+13, "start", t.text, one.text)
+		if c.ratios {
+			fmt.Fprintf(&body, `<path d="M%.1f %.1fv%d" stroke="%s" stroke-width="2"/>`+"\n", zero, y+20, barHeight+6,
+				t.faint)
+		}
+		y += barStep
 	}
-	b.WriteString("</svg>\n")
-	return b.String()
+	height := y + 10
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%.0f" viewBox="0 0 %d %.0f" `+
+		`role="img" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif">`+
+		"\n<title>%s</title>\n%s</svg>\n",
+		chartWidth, height, chartWidth, height, escaped(c.title), body.String())
+}
+
+// scale returns where a value stands, and where bars begin.
+func (c *chart) scale() (of func(float64) float64, zero float64) {
+	least, great := math.Inf(1), 0.0
+	for i := range c.bars {
+		least, great = min(least, c.bars[i].least), max(great, c.bars[i].great)
+	}
+	if !c.ratios {
+		return func(v float64) float64 { return margin + v/great*(chartWidth-2*margin) }, margin
+	}
+	from, to := math.Log(min(least, .5)), math.Log(max(great, 2))
+	of = func(v float64) float64 { return margin + (math.Log(v)-from)/(to-from)*(chartWidth-2*margin) }
+	return of, of(1)
 }
 
 func escaped(text string) string {
@@ -96,3 +119,6 @@ func barOf(name string, values []float64) bar {
 	b.text = report.Number(b.median)
 	return b
 }
+
+// capital returns text with its first letter as a capital.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ordertally/bench/report"
 )
@@ -19,7 +20,7 @@ func small() *report.Report {
 		row.AddPeer("Pebble", "orders/s", 2*rate)
 	}
 	row.Figures = []report.Figure{{Name: "of Pebble", Series: "Ordertally", Of: "Pebble", Goal: 1, Peer: "Pebble"}}
-	return &report.Report{Commit: "abc", Rows: []*report.Row{row}}
+	return &report.Report{Run: report.Run{Commit: "abc"}, Rows: []*report.Row{row}}
 }
 
 func TestDraw_SaysWhatWasMeasuredAndWhoWins(t *testing.T) {
@@ -35,8 +36,8 @@ func TestDraw_SaysWhatWasMeasuredAndWhoWins(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| of Pebble | 0.5 | 0.5 to 0.5 | at least 1 | **missed** |", "Pebble makes 2 times as much",
-		"| commit | abc |",
+		"| of Pebble | 0.5 | 0.5 to 0.5 | ≥ 1 | **missed** |", "Pebble makes 2 times as much",
+		"| store | of Pebble | 0.5 | ≥ 1 | **missed** |", "| run | commit abc, ",
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
@@ -57,13 +58,66 @@ func TestDraw_SaysWhatWasMeasuredAndWhoWins(t *testing.T) {
 	}
 }
 
-func TestDraw_RefusesARunThatFailed(t *testing.T) {
-	broken, from := small(), filepath.Join(t.TempDir(), "report.json")
+func TestDraw_LeavesOutARowThatFailed(t *testing.T) {
+	broken, from, docs := small(), filepath.Join(t.TempDir(), "report.json"), t.TempDir()
 	broken.Rows[0].Failed = "a wrong count"
 	if err := broken.Write(from); err != nil {
 		t.Fatal(err)
 	}
-	if err := draw(from, t.TempDir()); err == nil || !strings.Contains(err.Error(), "a wrong count") {
+	if err := draw(from, docs); err == nil || !strings.Contains(err.Error(), "a wrong count") {
 		t.Error(err)
+	}
+	broken.Rows = append(broken.Rows, small().Rows[0])
+	broken.Rows[1].Name = "other"
+	if err := broken.Write(from); err != nil {
+		t.Fatal(err)
+	}
+	if err := draw(from, docs); err == nil || !strings.Contains(err.Error(), "store: a wrong count") {
+		t.Error(err)
+	}
+	page, err := os.ReadFile(filepath.Join(docs, "performance.md"))
+	if err != nil || !strings.Contains(string(page), "| other | of Pebble |") ||
+		strings.Contains(string(page), "| store | of Pebble |") {
+		t.Errorf("%v: %s", err, page)
+	}
+}
+
+// TestDraw_KeepsWhatWasNotMeasuredAgain has a run of everything, and then one of less.
+func TestDraw_KeepsWhatWasNotMeasuredAgain(t *testing.T) {
+	from, docs := filepath.Join(t.TempDir(), "report.json"), t.TempDir()
+	for i, run := range []struct {
+		commit string
+		rows   map[string]bool // whether it is whole
+	}{
+		{"first", map[string]bool{"store": true, "http": true, "size": true}},
+		{"second", map[string]bool{"store": false, "http": true}},
+	} {
+		r := &report.Report{Run: report.Run{Commit: run.commit, Date: time.Unix(int64(i), 0)}}
+		for name, whole := range run.rows {
+			row := small().Rows[0]
+			row.Name, row.Title, row.Whole = name, name, whole
+			r.Rows = append(r.Rows, row)
+		}
+		if err := r.Write(from); err != nil {
+			t.Fatal(err)
+		}
+		if err := draw(from, docs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(filepath.Join(docs, "performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := strings.Split(string(page), "\n## ")
+	for _, section := range sections {
+		name, text, _ := strings.Cut(section, "\n")
+		kept := strings.Contains(text, "This is of another run: commit first")
+		if want := name == "Store" || name == "Size"; kept != want {
+			t.Errorf("%s is of the first run: %v, want %v", name, kept, want)
+		}
+	}
+	if !strings.Contains(string(page), "| run | commit second") {
+		t.Errorf("the page does not name the second run: %s", page)
 	}
 }

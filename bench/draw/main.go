@@ -1,12 +1,16 @@
-// Draw makes docs/performance.md, with its charts, out of a report:
+// Draw puts what a run measured into docs/performance.md, with its charts:
 //
-//	go run ./draw ../docs/performance/report.json ../docs
+//	go run ./draw ../bin/report.json ../docs
+//
+// It keeps the rows that the run did not measure.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"ordertally/bench/report"
 )
@@ -25,21 +29,30 @@ func main() {
 // charts is the directory of the charts, below that of the documents.
 const charts = "performance"
 
+// draw makes the page. An error that rows failed comes after the others are in the page.
 func draw(from, docs string) error {
-	r, err := report.Read(from)
+	fresh, err := report.Read(from)
 	if err != nil {
 		return err
 	}
-	for _, row := range r.Rows {
-		if row.Failed != "" {
-			return fmt.Errorf("row %s has no figures: %s", row.Name, row.Failed)
-		}
-	}
-	if err := os.MkdirAll(filepath.Join(docs, charts), 0o755); err != nil { //nolint:gosec // documents are public
+	dir := filepath.Join(docs, charts)
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // documents are public
 		return err
 	}
-	page, pictures, err := pageOf(r)
+	path := filepath.Join(dir, "report.json")
+	kept, err := report.Read(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	failed := fresh.Keep(kept)
+	if len(fresh.Rows) == 0 {
+		return errors.New("no row has figures: " + strings.Join(failed, "; "))
+	}
+	page, pictures, err := pageOf(fresh)
 	if err != nil {
+		return err
+	}
+	if err := fresh.Write(path); err != nil {
 		return err
 	}
 	files := map[string]string{"performance.md": page}
@@ -51,6 +64,9 @@ func draw(from, docs string) error {
 		if err := os.WriteFile(filepath.Join(docs, name), []byte(text), 0o644); err != nil { //nolint:gosec // as above
 			return err
 		}
+	}
+	if failed != nil {
+		return errors.New("these rows have no figures of this run: " + strings.Join(failed, "; "))
 	}
 	return nil
 }

@@ -3,24 +3,35 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
-// Report is one run.
+// Report is one run, and rows that were kept of earlier ones.
 type Report struct {
+	Run
+	Seconds float64 `json:"seconds"`
+	Rows    []*Row  `json:"rows"`
+}
+
+// Run is when and where something was measured.
+type Run struct {
 	Date    time.Time `json:"date"`
 	Commit  string    `json:"commit"`
 	Changed bool      `json:"changed,omitempty"` // the tree had changes that were not committed
 	Command string    `json:"command"`
 	Machine Machine   `json:"machine"`
-	Seconds float64   `json:"seconds"`
-	Rows    []*Row    `json:"rows"`
 }
+
+// Same reports whether both are one run.
+func (r *Run) Same(other *Run) bool { return r.Date.Equal(other.Date) && r.Commit == other.Commit }
 
 // Row answers one question.
 type Row struct {
@@ -30,6 +41,16 @@ type Row struct {
 	Series  []*Series `json:"series,omitempty"`
 	Figures []Figure  `json:"figures,omitempty"`
 	Notes   []string  `json:"notes,omitempty"`
+	// About says what is measured.
+	About string `json:"about,omitempty"`
+	// Order is where the row stands among the others.
+	Order int `json:"order"`
+	// Repeated says that figures are of rounds. That of a size is not.
+	Repeated bool `json:"repeated,omitempty"`
+	// Whole says that all was measured that there is of the row: all peers, and as many orders as its goals are for.
+	Whole bool `json:"whole,omitempty"`
+	// Run is the one of a row that was kept. Nil if it is that of the report.
+	Run *Run `json:"run,omitempty"`
 	// Failed says why the row has no figures.
 	Failed string `json:"failed,omitempty"`
 }
@@ -41,6 +62,8 @@ type Series struct {
 	Rounds []float64 `json:"rounds"`
 	// Peer says that it is a contestant's and not ours.
 	Peer bool `json:"peer,omitempty"`
+	// Group names what it is measured beside, such as "64 writers". Name ends with it.
+	Group string `json:"group,omitempty"`
 }
 
 // Figure is what a row shows: a series, or the ratio of two, round by round.
@@ -130,6 +153,33 @@ func Median(values []float64) float64 {
 		return 0
 	}
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// Keep takes rows from an earlier report, which may be nil: those that were not measured this time, and those that were
+// measured whole then and not now. It returns which rows failed, and why. They are left out.
+func (r *Report) Keep(earlier *Report) (failed []string) {
+	rows := map[string]*Row{}
+	if earlier != nil {
+		for _, row := range earlier.Rows {
+			if row.Run == nil {
+				row.Run = &earlier.Run
+			}
+			rows[row.Name] = row
+		}
+	}
+	for _, row := range r.Rows {
+		before := rows[row.Name]
+		switch {
+		case row.Failed != "":
+			failed = append(failed, row.Name+": "+row.Failed)
+		case before == nil || row.Whole || !before.Whole:
+			rows[row.Name] = row
+		}
+	}
+	r.Rows = slices.SortedFunc(maps.Values(rows), func(a, b *Row) int {
+		return cmp.Or(a.Order-b.Order, strings.Compare(a.Name, b.Name))
+	})
+	return failed
 }
 
 // Write writes the report to path, indented.

@@ -108,15 +108,22 @@ const (
 // OpenPostgres starts a server in dir and makes the tables. Each order takes five round trips: begin, three inserts,
 // commit.
 func OpenPostgres(ctx context.Context, dir string) (Store, error) {
-	return openPostgres(ctx, dir, false)
+	return asStore(openPostgres(ctx, dir, false))
 }
 
 // OpenPostgresPipelined is OpenPostgres with all of a transaction in one round trip.
 func OpenPostgresPipelined(ctx context.Context, dir string) (Store, error) {
-	return openPostgres(ctx, dir, true)
+	return asStore(openPostgres(ctx, dir, true))
 }
 
-func openPostgres(ctx context.Context, dir string, pipelined bool) (Store, error) {
+func asStore(s *postgres, err error) (Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func openPostgres(ctx context.Context, dir string, pipelined bool) (*postgres, error) {
 	server, err := StartPostgres(ctx, dir)
 	if err != nil {
 		return nil, err
