@@ -11,18 +11,16 @@ type Ask struct {
 	Closed time.Time
 }
 
-// Stamp stands for the totals of a day as they are. While a store is open, no other totals of that day get the same.
+// Stamp stands for the totals of a group as they are. While a store is open, other totals of the same days have another
+// stamp.
 type Stamp uint64
-
-// StampOfNothing is the stamp of a day without events. No store gives a smaller one.
-const StampOfNothing Stamp = 1
 
 // Group is the answer about one group of an Ask.
 type Group struct {
 	Number int
 	AsOf   *AsOf // of the whole answer
-	// Stamps belong to the days in order, one or two for each. They are nil if not all of the days are merged.
-	Stamps []Stamp
+	// Stamp of the group's totals. 0 says that it is not known.
+	Stamp Stamp
 	// Load returns the totals of the whole group. The caller may keep them.
 	Load func() (*Totals, error)
 }

@@ -67,7 +67,7 @@ type asOf struct {
 	Offsets map[int32]int64 `json:"offsets"`
 	// Messages wait to be counted, or it is not known whether any do.
 	Lagging bool `json:"lagging"`
-	// How many messages wait. Left out until Kafka has said how many there are.
+	// How many messages wait. Left out until Kafka has said how many there are, and while it cannot be reached.
 	Lag *int64 `json:"lag,omitempty" minimum:"0"`
 }
 

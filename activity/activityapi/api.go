@@ -45,6 +45,8 @@ type Progress interface {
 	Lag() (lag map[int32]int64, known bool)
 	// Through returns a moment. Everything that Kafka had then has been counted. It is zero if no such moment is known.
 	Through() time.Time
+	// Link returns the state of the connection to Kafka.
+	Link() activity.Link
 	// Applied returns a channel that is closed after the next commit.
 	Applied() <-chan struct{}
 }

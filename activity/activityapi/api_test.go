@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,8 @@ type progress struct {
 	known bool
 	// through is the moment until which everything is counted.
 	through time.Time
-	commits chan chan struct{} // holds the channel that the next commit closes
+	link    atomic.Pointer[activity.Link] // up if there is none
+	commits chan chan struct{}            // holds the channel that the next commit closes
 }
 
 func (p *progress) Applied() <-chan struct{} {
@@ -57,6 +59,13 @@ func (p *progress) commit() {
 }
 
 func (p *progress) Through() time.Time { return p.through }
+
+func (p *progress) Link() activity.Link {
+	if link := p.link.Load(); link != nil {
+		return *link
+	}
+	return activity.Link{State: activity.LinkUp, Since: now}
+}
 
 func (p *progress) Lag() (map[int32]int64, bool) { return p.lag, p.known }
 

@@ -69,6 +69,10 @@ func Contract(defs ...activity.Definition) openapi.API {
 					"and made again), expired (records were deleted before they were read), forged (another program "+
 					"wrote messages with a lineage that is not its own).",
 				activity.IncidentKinds()...),
+			openapi.ClosedSet(
+				"The state of the connection to Kafka: connecting (Kafka was not reached yet, or does not have the "+
+					"topic), up, down (Kafka cannot be reached; the service keeps trying).",
+				activity.LinkStates()...),
 			keyapi.ClosedSets()[0],
 		}, parkedapi.ClosedSets()...),
 	}

@@ -32,8 +32,24 @@ type activityBody struct {
 	Late int64 `json:"late" minimum:"0"`
 	// Messages whose id another message had; an operator decides about them.
 	Conflicts int64 `json:"conflicts" minimum:"0"`
-	// How many messages of each partition wait to be counted. Left out until Kafka has said how many there are.
+	// How many messages of each partition wait to be counted, as Kafka said last. Left out until it has said so.
 	Lag map[int32]int64 `json:"lag_by_partition,omitempty"`
+	// The connection to Kafka.
+	Kafka linkBody `json:"kafka"`
+	// All that Kafka had at this moment is counted, or waits for an operator. Left out until there is such a moment.
+	// Example: 2010-12-01T08:26:01.5Z
+	CountedThrough *time.Time `json:"counted_through,omitempty"`
+}
+
+type linkBody struct {
+	// It is down while Kafka cannot be reached; the service keeps trying. It is connecting until Kafka was reached for
+	// the first time, and while Kafka does not have the topic.
+	State activity.LinkState `json:"state"`
+	// Since when it is in this state.
+	// Example: 2010-12-01T08:00:00Z
+	Since time.Time `json:"since"`
+	// Why it is not up. For people. Left out while it is up.
+	Error string `json:"error,omitempty"`
 }
 
 func (a *API) list(r *http.Request) (any, error) {
@@ -59,6 +75,11 @@ func (a *API) list(r *http.Request) (any, error) {
 		if lag, known := act.Progress.Lag(); known {
 			listed.Lag = lag
 		}
+		if through := act.Progress.Through().UTC(); !through.IsZero() {
+			listed.CountedThrough = &through
+		}
+		link := act.Progress.Link()
+		listed.Kafka = linkBody{link.State, link.Since.UTC(), link.Error}
 		for _, m := range act.Measures {
 			listed.Measures = append(listed.Measures, m.Name)
 		}

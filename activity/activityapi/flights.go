@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/service/fairshare"
 	"ordertally/shared/service/lifecycle"
@@ -118,9 +119,13 @@ func (a *API) basis(act *Activity, ends time.Time) basis {
 	return b
 }
 
-// lag returns the number of uncounted messages, and whether that number is known.
+// lag returns the number of uncounted messages, and whether that number is known. It is not while Kafka cannot be
+// reached: messages may have arrived since it last answered.
 func (act *Activity) lag() (sum int64, known bool) {
 	lag, known := act.Progress.Lag()
+	if !known || act.Progress.Link().State == activity.LinkDown {
+		return 0, false
+	}
 	for _, n := range lag {
 		sum += n
 	}

@@ -30,6 +30,8 @@ func (l *live) write(s *stream) {
 	var day activity.Date
 	look := time.NewTicker(linger / 4)
 	defer look.Stop()
+	lag := time.NewTicker(lagInterval)
+	defer lag.Stop()
 	for {
 		began := time.Now()
 		applied := l.act.Progress.Applied()
@@ -47,18 +49,15 @@ func (l *live) write(s *stream) {
 		before = minutes
 		pace := time.NewTimer(max(liveInterval, idleShare*time.Since(began)))
 		midnight := time.NewTimer(given.ends.Sub(now))
-		var again <-chan time.Time
-		if !given.known || given.lag > 0 { // the lag may fall without a commit, when only control records are left
-			again = time.After(lagInterval)
-		}
 		for waits := true; waits; {
 			select {
 			case <-applied:
 				waits = false
 			case <-midnight.C:
 				waits = false
-			case <-again:
-				waits = false
+			// The lag may change without a commit: only control records are left, or Kafka went away.
+			case <-lag.C:
+				waits = l.lags(given)
 			case <-look.C:
 			case <-s.dropped:
 				return
@@ -80,6 +79,12 @@ func (l *live) write(s *stream) {
 			return
 		}
 	}
+}
+
+// lags reports whether as many messages wait as an answer says.
+func (l *live) lags(given *answer) bool {
+	lag, known := l.act.lag()
+	return given.final || lag == given.lag && known == given.known
 }
 
 // idle reports whether nobody has listened for linger.

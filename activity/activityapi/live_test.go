@@ -27,6 +27,7 @@ type liveEvent struct {
 	data     struct {
 		Day     string
 		Count   int64
+		Lag     *int64
 		Revenue map[string]int64
 		Minutes []struct {
 			Minute string

@@ -2,6 +2,7 @@ package activityapi_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -215,6 +216,63 @@ func TestRange_ShowsABackdatedOrder(t *testing.T) {
 	s.order("c", "2010-12-01T09:00:00Z", "GBP", 20)
 	if got := s.get(target); strings.Count(got, `"GBP":100}`) != 1 || strings.Count(got, `"GBP":120}`) != 1 {
 		t.Error(got)
+	}
+}
+
+// TestRange_IsOfOneMomentWhileEventsAreCounted asks by day and by month while events of today, of yesterday and of last
+// month are counted. An answer has as many events as its offsets say, so nothing it has from memory is older or newer.
+func TestRange_IsOfOneMomentWhileEventsAreCounted(t *testing.T) {
+	s := newServer(t)
+	s.progress.through = now.Add(-time.Hour)
+	ctx, stop := context.WithCancel(t.Context())
+	counted := make(chan error, 1)
+	go func() {
+		var err error
+		for number := int64(0); err == nil && ctx.Err() == nil; number++ {
+			back := []int{0, 0, 0, 24, 0, 1, 24 * 30, 0}[number%8]
+			_, err = s.store.Apply(t.Context(), &activity.Batch{
+				Messages: []activity.Message{{
+					ID: fmt.Sprint(number), Offset: number, Timestamp: now,
+					Event: activitytest.Order{ID: fmt.Sprint(number), At: now.Add(-time.Duration(back) * time.Hour),
+						Items: 1, Units: 1, Revenue: 1, Currency: "GBP", Country: fmt.Sprint(number % 5)}.Event(),
+				}},
+				Next: map[int32]activity.Position{0: {Offset: number + 1}},
+			})
+		}
+		counted <- err
+	}()
+	type period struct {
+		Count   int64
+		Revenue map[string]int64
+	}
+	changed := map[int64]bool{}
+	for i := 0; len(changed) < 60; i++ {
+		if i%10 == 0 {
+			s.merge()
+		}
+		by := []string{"day", "month"}[i%2]
+		w := httptest.NewRecorder()
+		s.api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet,
+			days+"?from=2025-10-01&to=2025-11-24&by="+by, nil))
+		var answer struct {
+			Days, Months []period
+			AsOf         struct{ Offsets map[string]int64 } `json:"as_of"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		var count, revenue int64
+		for _, p := range append(answer.Days, answer.Months...) {
+			count, revenue = count+p.Count, revenue+p.Revenue["GBP"]
+		}
+		if want := answer.AsOf.Offsets["0"]; count != want || revenue != want {
+			t.Fatalf("by %s: %d counted and a revenue of %d, and the offset is %d", by, count, revenue, want)
+		}
+		changed[count] = true
+	}
+	stop()
+	if err := <-counted; err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -49,9 +49,9 @@ func (p *periodAnswer) see(g activity.Group) error {
 	since := g.AsOf.Since
 	partial := !since.IsZero() && p.zone.Starts(period.From).Before(since)
 	at := periodAt{p.act.Name, p.zone.String(), p.by, period.From, period.To}
-	known := g.Stamps != nil && len(period.Unavailable) == 0
+	known := g.Stamp != 0 && len(period.Unavailable) == 0
 	if known {
-		if text := p.api.periods.find(at, period.Spans, g.Stamps, partial); text != nil {
+		if text := p.api.periods.find(at, period.Spans, g.Stamp, partial); text != nil {
 			p.list = append(p.list, text.text)
 			p.changed(&text.changed)
 			return nil
@@ -68,7 +68,7 @@ func (p *periodAnswer) see(g activity.Group) error {
 	p.changed(&totals.Changed)
 	if known {
 		p.api.periods.keep(at, &periodText{
-			spans: period.Spans, stamps: slices.Clone(g.Stamps), partial: partial,
+			spans: period.Spans, stamp: g.Stamp, partial: partial,
 			text: p.list[len(p.list)-1], changed: totals.Changed,
 		})
 	}
@@ -137,14 +137,14 @@ type periodAt struct {
 // periodText is a period in JSON, with all that it was made from.
 type periodText struct {
 	spans   []activity.Span
-	stamps  []activity.Stamp
+	stamp   activity.Stamp
 	partial bool
 	text    encoded
 	changed activity.Changed
 }
 
 // size is about how much memory a text takes.
-func (t *periodText) size() int { return 300 + len(t.text) + 16*len(t.spans) + 8*len(t.stamps) }
+func (t *periodText) size() int { return 300 + len(t.text) + 16*len(t.spans) }
 
 func newPeriodTexts() *periodTexts {
 	p := &periodTexts{room: maxPeriodBytes}
@@ -154,11 +154,11 @@ func newPeriodTexts() *periodTexts {
 }
 
 // find returns the text of a period if it was made from the same, otherwise nil.
-func (p *periodTexts) find(at periodAt, spans []activity.Span, stamps []activity.Stamp, partial bool) *periodText {
+func (p *periodTexts) find(at periodAt, spans []activity.Span, stamp activity.Stamp, partial bool) *periodText {
 	p.mu.Lock()
 	t, found := p.texts.Get(at)
 	p.mu.Unlock()
-	if !found || t.partial != partial || !slices.Equal(t.stamps, stamps) || !slices.Equal(t.spans, spans) {
+	if !found || t.partial != partial || t.stamp != stamp || !slices.Equal(t.spans, spans) {
 		return nil
 	}
 	return t

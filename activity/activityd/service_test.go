@@ -219,13 +219,36 @@ func TestService_ServesWithoutKafka(t *testing.T) {
 		!strings.Contains(metrics, "\nactivity_parked_messages 0\n") {
 		t.Errorf("without Kafka the metrics are %s", metrics)
 	}
-	second := devbrokertest.Start(t, devbroker.Config{DataDir: kept, Listen: address})
+	second, err := devbroker.Start(devbroker.Config{DataDir: kept, Listen: address})
+	if err != nil {
+		t.Fatal(err)
+	}
 	clocktest.Eventually(t, "it is ready", func() bool {
 		status, _ := get(t, s.OpsAddr(), "/readyz?verbose")
 		return status == http.StatusOK
 	})
 	publish(t, second.Addr(), orders(11, 12)...)
 	clocktest.Eventually(t, "it goes on", func() bool { return firstDay(t, s).Count == 12 })
+
+	if err := second.Stop(); err != nil { // while the service runs
+		t.Fatal(err)
+	}
+	clocktest.Eventually(t, "it says that Kafka is away, and stays ready", func() bool {
+		status, body := get(t, s.OpsAddr(), "/readyz?verbose")
+		if status != http.StatusOK {
+			t.Fatalf("/readyz is %d %s", status, body)
+		}
+		d := firstDay(t, s)
+		return strings.Contains(body, "Kafka cannot be reached since ") && d.Count == 12 && d.AsOf.Lagging &&
+			d.AsOf.Lag == nil
+	})
+	third := devbrokertest.Start(t, devbroker.Config{DataDir: kept, Listen: address})
+	publish(t, third.Addr(), order(13))
+	clocktest.Eventually(t, "it goes on again", func() bool {
+		d := firstDay(t, s)
+		_, body := get(t, s.OpsAddr(), "/readyz?verbose")
+		return d.Count == 13 && d.AsOf.Lag != nil && !strings.Contains(body, "cannot be reached")
+	})
 }
 
 func TestService_SaysWhyItCannotStart(t *testing.T) {

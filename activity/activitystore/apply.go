@@ -138,7 +138,7 @@ type counting struct {
 
 func (s *Store) openCount(root *bbolt.Bucket, now time.Time) (*counting, error) {
 	box, err := inbox.Open(root.Bucket(bucketInbox), now, s.options.DedupRetention)
-	return &counting{box, bins{root: root, bucket: root.Bucket(bucketBins), def: &s.def, now: now,
+	return &counting{box, bins{root: root, bucket: root.Bucket(bucketBins), def: &s.def, now: now, changes: s.changes,
 		totals: make(map[binKey]*activity.Totals)}}, err
 }
 

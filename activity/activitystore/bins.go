@@ -36,6 +36,8 @@ type bins struct {
 	def    *activity.Definition
 	now    time.Time
 	totals map[binKey]*activity.Totals
+	// changes is told what changes. It is nil in a rebuild.
+	changes *changes
 	// last is the bin of the last event, and current its totals.
 	last    binKey
 	current *activity.Totals
@@ -88,6 +90,7 @@ func (b *bins) flush() error {
 	for i, k := range keys {
 		changed[i] = k.quarter
 	}
+	b.changes.note(b.root.Tx().ID(), changed)
 	if err := dropMerged(b.root, changed); err != nil {
 		return err
 	}

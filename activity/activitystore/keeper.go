@@ -42,19 +42,21 @@ func (b *begins) add(span activity.Span) { b[beginOf(span)] = true }
 // keeper is what the merged days of an activity are asked for.
 type keeper struct {
 	mu     sync.Mutex
-	wanted map[mergedKey]struct{}
-	kept   map[int]time.Time // beginnings that have merged days, with when they were asked for last
+	wanted map[mergedKey]struct{} // and over
+	later  map[mergedKey]struct{} // wanted, and not over yet
+	kept   map[int]time.Time      // beginnings that have merged days, with when they were asked for last
 	// learned says that kept has what the file has. Only MergeAsked uses it.
 	learned bool
 	wake    chan struct{} // has one element when something is wanted
 }
 
 func newKeeper() *keeper {
-	return &keeper{wanted: make(map[mergedKey]struct{}), kept: make(map[int]time.Time), wake: make(chan struct{}, 1)}
+	return &keeper{wanted: make(map[mergedKey]struct{}), later: make(map[mergedKey]struct{}),
+		kept: make(map[int]time.Time), wake: make(chan struct{}, 1)}
 }
 
-// asked notes what a question was about, and what it found missing.
-func (k *keeper) asked(now time.Time, of begins, missing []mergedKey) {
+// asked notes what a question was about, what it found missing, and that days until closed are over.
+func (k *keeper) asked(now time.Time, of begins, missing []mergedKey, closed time.Time) {
 	if k == nil {
 		return
 	}
@@ -66,16 +68,32 @@ func (k *keeper) asked(now time.Time, of begins, missing []mergedKey) {
 		}
 	}
 	for _, key := range missing {
-		if len(k.wanted) >= maxWanted {
+		if len(k.later) >= maxWanted {
 			break
 		}
-		k.wanted[key] = struct{}{}
+		k.later[key] = struct{}{}
 	}
-	if len(missing) > 0 {
+	over := false
+	for key := range k.later {
+		if !key.To.Start().After(closed) && len(k.wanted) < maxWanted {
+			delete(k.later, key)
+			k.wanted[key], over = struct{}{}, true
+		}
+	}
+	if over {
 		select {
 		case k.wake <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// again notes records that are still to be merged.
+func (k *keeper) again(keys []mergedKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range keys {
+		k.wanted[key] = struct{}{}
 	}
 }
 
@@ -217,7 +235,7 @@ func (s *Store) keepStep(ctx context.Context, keys []mergedKey) error {
 		s.keeper.ended(gone)
 	}
 	s.keeper.begun(begin, now)
-	var stamp activity.Stamp
+	var stamp mergeStamp
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) (err error) {
 		stamp, err = s.beginMerging(tx.Tx, keys)
 		return err
@@ -229,15 +247,15 @@ func (s *Store) keepStep(ctx context.Context, keys []mergedKey) error {
 	if err != nil {
 		return err
 	}
-	s.keeper.asked(now, begins{}, keys[len(records):])
+	s.keeper.again(keys[len(records):])
 	keys = keys[:len(records)]
 	return s.db.Write(ctx, func(tx *boltdb.Tx) error { return s.endMerging(tx.Tx, keys, records, stamp) })
 }
 
 // beginMerging leaves an empty record for each key. The stamp of a record is the number of that transaction, so no
 // two records of a day have the same while the file is open.
-func (s *Store) beginMerging(tx *bbolt.Tx, keys []mergedKey) (activity.Stamp, error) {
-	stamp := activity.StampOfNothing + 1 + activity.Stamp(tx.ID()) //nolint:gosec // not negative
+func (s *Store) beginMerging(tx *bbolt.Tx, keys []mergedKey) (mergeStamp, error) {
+	stamp := firstStamp + mergeStamp(tx.ID()) //nolint:gosec // not negative
 	merged, err := s.root(tx).CreateBucketIfNotExists(bucketMerged)
 	if err != nil {
 		return 0, err
@@ -255,7 +273,7 @@ func (s *Store) beginMerging(tx *bbolt.Tx, keys []mergedKey) (activity.Stamp, er
 }
 
 // merge reads the bins of the days and returns their records. When these are large it returns fewer.
-func (s *Store) merge(ctx context.Context, keys []mergedKey, stamp activity.Stamp) (records [][]byte, err error) {
+func (s *Store) merge(ctx context.Context, keys []mergedKey, stamp mergeStamp) (records [][]byte, err error) {
 	size := 0
 	err = s.db.View(ctx, func(tx *bbolt.Tx) error {
 		var whole activity.Totals
@@ -286,7 +304,7 @@ func (s *Store) merge(ctx context.Context, keys []mergedKey, stamp activity.Stam
 }
 
 // endMerging puts the records in place of those that beginMerging left.
-func (s *Store) endMerging(tx *bbolt.Tx, keys []mergedKey, records [][]byte, stamp activity.Stamp) error {
+func (s *Store) endMerging(tx *bbolt.Tx, keys []mergedKey, records [][]byte, stamp mergeStamp) error {
 	merged := s.root(tx).Bucket(bucketMerged)
 	if merged == nil {
 		return nil // a swap has moved it away

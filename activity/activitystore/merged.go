@@ -52,6 +52,12 @@ const (
 	mergedStates
 )
 
+// mergeStamp tells the records of a merged day apart: no two have the same while the file is open.
+type mergeStamp uint64
+
+// firstStamp is that of the first transaction.
+const firstStamp mergeStamp = 2
+
 // mergedKey is where a part of a merged day is.
 type mergedKey struct {
 	activity.Span
@@ -92,7 +98,7 @@ func (k mergedKey) compare(other mergedKey) int {
 }
 
 // encodeMerged returns the record of a merged day: its state, a stamp, and the part.
-func encodeMerged(key mergedKey, state mergedState, stamp activity.Stamp, t *activity.Totals) ([]byte, error) {
+func encodeMerged(key mergedKey, state mergedState, stamp mergeStamp, t *activity.Totals) ([]byte, error) {
 	record := codec.NewRecord(mergedVersion, 512)
 	record.Byte(byte(state))
 	record.Uint(uint64(stamp))
@@ -138,13 +144,13 @@ func encodeMergedTables(record *codec.Encoder, t *activity.Totals) error {
 }
 
 // openMerged reads a record up to its part.
-func openMerged(key, sealed []byte) (state mergedState, stamp activity.Stamp, record codec.Decoder, err error) {
+func openMerged(key, sealed []byte) (state mergedState, stamp mergeStamp, record codec.Decoder, err error) {
 	record, err = codec.OpenRecord(key, sealed, mergedVersion)
 	if err != nil {
 		return 0, 0, record, fmt.Errorf("read a merged day: %w", err)
 	}
-	state, stamp = mergedState(record.Byte()), activity.Stamp(record.Uint())
-	if state >= mergedStates || stamp <= activity.StampOfNothing {
+	state, stamp = mergedState(record.Byte()), mergeStamp(record.Uint())
+	if state >= mergedStates || stamp < firstStamp {
 		record.Fail()
 	}
 	if record.Err() == nil && state != isMerged {
@@ -217,12 +223,13 @@ func dropMerged(root *bbolt.Bucket, changed []activity.Quarter) error {
 }
 
 // Merged calls see once for each group of spans, in order, with the totals of the whole group. What the file has merged
-// is not read from bins again. All of it is of one moment and on the disk, so no crash takes it back.
+// is not read from bins again, and what is known in memory is not read at all. All of it is of one moment and on the
+// disk, so no crash takes it back.
 //
 // Spans that are over by closed and not merged yet are merged later by KeepMerged.
 func (s *Store) Merged(ctx context.Context, ask activity.Ask, see activity.See) (activity.AsOf, error) {
 	var asOf activity.AsOf
-	r := merging{ctx: ctx, store: s, ask: &ask, asOf: &asOf, stamps: []activity.Stamp{}}
+	r := merging{ctx: ctx, store: s, ask: &ask}
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := s.root(tx)
 		if root == nil {
@@ -232,9 +239,11 @@ func (s *Store) Merged(ctx context.Context, ask activity.Ask, see activity.See) 
 		if asOf, err = s.asOf(root); err != nil {
 			return err
 		}
-		r.bins, r.merged = root.Bucket(bucketBins), root.Bucket(bucketMerged)
+		r.tx, r.bins, r.merged = tx.ID(), root.Bucket(bucketBins), root.Bucket(bucketMerged)
 		for i, group := range ask.Groups {
-			if err := r.group(i, group, see); err != nil {
+			err := see(activity.Group{Number: i, AsOf: &asOf, Stamp: r.stamp(group),
+				Load: func() (*activity.Totals, error) { return r.load(group) }})
+			if err != nil {
 				return err
 			}
 		}
@@ -243,7 +252,7 @@ func (s *Store) Merged(ctx context.Context, ask activity.Ask, see activity.See) 
 	if err != nil {
 		return activity.AsOf{}, fmt.Errorf("read statistics of %s: %w", s.name, err)
 	}
-	s.keeper.asked(s.options.Clock.Now(), r.begins, r.wanted)
+	s.keeper.asked(s.options.Clock.Now(), r.begins, r.wanted, ask.Closed)
 	return asOf, nil
 }
 
@@ -252,67 +261,119 @@ type merging struct {
 	ctx    context.Context //nolint:containedctx // of the call
 	store  *Store
 	ask    *activity.Ask
+	tx     int // the number of the transaction
 	bins   *bbolt.Bucket
-	asOf   *activity.AsOf
 	merged *bbolt.Bucket // nil if nothing was ever merged
 	begins begins        // of the days that were asked for
 	wanted []mergedKey   // what is not kept yet
-	stamps []activity.Stamp
-	found  []foundDay
 }
 
-// foundDay is what the file has of a span. Its records are nil if it has to be read from bins, and its stamp
-// StampOfNothing if that has none.
-type foundDay struct {
-	activity.Span
-	nothing bool
-	records []codec.Decoder
-}
-
-func (r *merging) group(number int, spans []activity.Span, see activity.See) error {
-	r.stamps, r.found = r.stamps[:0], r.found[:0]
-	group := activity.Group{Number: number, AsOf: r.asOf, Load: r.load}
-	known := true
-	for _, span := range spans {
-		found := r.find(span)
-		known = known && (found.nothing || found.records != nil)
-		r.found = append(r.found, found)
+// stamp returns the stamp of a group, and notes that its days were asked for.
+func (r *merging) stamp(days []activity.Span) activity.Stamp {
+	for _, day := range days {
+		if (mergedKey{Span: day}).keepable() {
+			r.begins.add(day)
+		}
 	}
-	if known {
-		group.Stamps = r.stamps
+	if r.store.changes == nil {
+		return 0
 	}
-	return see(group)
+	last := r.store.changes.last(days...)
+	if last > r.tx { // a later transaction has changed it, or is about to
+		return 0
+	}
+	return 1 + activity.Stamp(last) //nolint:gosec // not negative
 }
 
-// load returns the totals of the group.
-func (r *merging) load() (*activity.Totals, error) {
+// load returns the totals of a group.
+func (r *merging) load(days []activity.Span) (*activity.Totals, error) {
 	whole := new(activity.Totals)
-	for i := range r.found {
-		if err := r.loadDay(&r.found[i], whole); err != nil {
-			return nil, err
-		}
-	}
-	return whole, nil
+	return whole, r.addAll(days, whole, r.addDay)
 }
 
-// find looks a span up, and adds its stamps.
-func (r *merging) find(span activity.Span) foundDay {
-	found := foundDay{Span: span}
-	if (mergedKey{Span: span}).keepable() {
-		r.begins.add(span)
-		if r.merged != nil && r.kept(&found) {
-			return found
+// addAll adds spans that follow each other to whole. It remembers the sum of all but the one that changed last.
+func (r *merging) addAll(spans []activity.Span, whole *activity.Totals,
+	add func(activity.Span, *activity.Totals) error) error {
+	if r.store.changes != nil && len(spans) > 1 {
+		hot, changed := r.store.changes.hottest(spans)
+		if changed <= r.tx {
+			rest, err := r.without(spans, hot, changed, add)
+			if err != nil {
+				return err
+			}
+			whole.Merge(rest)
+			return add(spans[hot], whole)
 		}
-		found.records = nil
 	}
-	first, _ := r.bins.Cursor().Seek(binKey{quarter: max(span.From, 0)}.bytes())
-	end := binKey{quarter: max(span.To, 0)}.bytes()
-	if found.nothing = first == nil || bytes.Compare(first, end) >= 0; found.nothing {
-		r.stamps = append(r.stamps, activity.StampOfNothing)
-	} else if !span.To.Start().After(r.ask.Closed) {
-		r.want(span)
+	for _, span := range spans {
+		if err := add(span, whole); err != nil {
+			return err
+		}
 	}
-	return found
+	return nil
+}
+
+// without returns the totals of all spans but the hot one, which stand as they were after transaction changed. They
+// must not be changed.
+func (r *merging) without(spans []activity.Span, hot, changed int,
+	add func(activity.Span, *activity.Totals) error) (*activity.Totals, error) {
+	at := sumAt{activity.Span{From: spans[0].From, To: spans[len(spans)-1].To}, r.ask.Tables}
+	if rest := r.store.sums.find(at, spans, hot, changed); rest != nil {
+		return rest, nil
+	}
+	rest := new(activity.Totals)
+	for i, span := range spans {
+		if i != hot {
+			if err := add(span, rest); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.store.sums.keep(at, &sum{spans: slices.Clone(spans), without: hot, changed: changed, totals: rest})
+	return rest, nil
+}
+
+// addDay adds a day: merged if the file has it so, otherwise from bins.
+func (r *merging) addDay(day activity.Span, whole *activity.Totals) error {
+	if (mergedKey{Span: day}).keepable() && r.merged != nil {
+		if records := r.kept(day); records != nil {
+			return r.addKept(day, records, whole)
+		}
+	}
+	first, _ := r.bins.Cursor().Seek(binKey{quarter: max(day.From, 0)}.bytes())
+	end := binKey{quarter: max(day.To, 0)}.bytes()
+	if first == nil || bytes.Compare(first, end) >= 0 {
+		return nil
+	}
+	r.want(day)
+	return r.addHours(day, whole)
+}
+
+const perHour = 4
+
+// addHours adds a day hour by hour, and addQuarters an hour by quarter hours. So what is over of a day that goes on is
+// read once.
+func (r *merging) addHours(day activity.Span, whole *activity.Totals) error {
+	return r.addAll(cutSpan(day, perHour), whole, r.addQuarters)
+}
+
+func (r *merging) addQuarters(hour activity.Span, whole *activity.Totals) error {
+	return r.addAll(cutSpan(hour, 1), whole, r.addBins)
+}
+
+func (r *merging) addBins(span activity.Span, whole *activity.Totals) error {
+	return r.store.mergeBins(r.ctx, r.bins, span, r.ask.Tables, whole)
+}
+
+// cutSpan cuts a span at each multiple of a length.
+func cutSpan(span activity.Span, length activity.Quarter) []activity.Span {
+	pieces := make([]activity.Span, 0, (span.To-span.From)/length+2)
+	for from := max(span.From, 0); from < span.To; {
+		to := min(from-from%length+length, span.To)
+		pieces = append(pieces, activity.Span{From: from, To: to})
+		from = to
+	}
+	return pieces
 }
 
 // parts are those that the question needs.
@@ -323,20 +384,19 @@ func (r *merging) parts() []part {
 	return []part{mergedFigures}
 }
 
-// kept looks up all parts of a merged day that the question needs, and reports whether it has them.
-func (r *merging) kept(found *foundDay) bool {
+// kept returns all parts of a merged day that the question needs, or nil if the file does not have all of them.
+func (r *merging) kept(day activity.Span) (records []codec.Decoder) {
 	for _, part := range r.parts() {
-		record, stamp, state := r.record(mergedKey{found.Span, part})
+		record, state := r.record(mergedKey{day, part})
 		if state != isMerged {
-			return false
+			return nil
 		}
-		found.records = append(found.records, record)
-		r.stamps = append(r.stamps, stamp)
+		records = append(records, record)
 	}
-	return true
+	return records
 }
 
-// want notes what a keeper may merge.
+// want notes what a keeper may merge once the day is over.
 func (r *merging) want(span activity.Span) {
 	for _, part := range r.parts() {
 		key := mergedKey{span, part}
@@ -344,7 +404,7 @@ func (r *merging) want(span activity.Span) {
 			return
 		}
 		if r.merged != nil {
-			if _, _, state := r.record(key); state != beingMerged { // it is there, or too long
+			if _, state := r.record(key); state != beingMerged { // it is there, or too long
 				continue
 			}
 		}
@@ -354,39 +414,33 @@ func (r *merging) want(span activity.Span) {
 
 // record returns a part of a merged day, and beingMerged if it is not kept. A damaged one is not: the bins have the
 // truth.
-func (r *merging) record(key mergedKey) (codec.Decoder, activity.Stamp, mergedState) {
+func (r *merging) record(key mergedKey) (codec.Decoder, mergedState) {
 	name := key.bytes()
 	sealed := r.merged.Get(name)
 	if sealed == nil {
-		return codec.Decoder{}, 0, beingMerged
+		return codec.Decoder{}, beingMerged
 	}
-	state, stamp, record, err := openMerged(name, sealed)
+	state, _, record, err := openMerged(name, sealed)
 	if err != nil {
 		r.store.db.Note(err)
-		return codec.Decoder{}, 0, beingMerged
+		return codec.Decoder{}, beingMerged
 	}
-	return record, stamp, state
+	return record, state
 }
 
-// loadDay adds a span to the totals of its group.
-func (r *merging) loadDay(found *foundDay, whole *activity.Totals) error {
-	if found.nothing {
-		return nil
-	}
-	if found.records == nil {
-		return r.store.mergeBins(r.ctx, r.bins, found.Span, r.ask.Tables, whole)
-	}
-	var day activity.Totals
-	for i, record := range found.records {
-		if err := decodeMerged(part(i), &record, &day); err != nil {
+// addKept adds a merged day.
+func (r *merging) addKept(day activity.Span, records []codec.Decoder, whole *activity.Totals) error {
+	var merged activity.Totals
+	for i := range records {
+		if err := decodeMerged(part(i), &records[i], &merged); err != nil {
 			r.store.db.Note(err)
-			return r.store.mergeBins(r.ctx, r.bins, found.Span, r.ask.Tables, whole)
+			return r.addBins(day, whole)
 		}
 	}
 	if whole.Count == 0 {
-		*whole = day
+		*whole = merged
 	} else {
-		whole.Merge(&day)
+		whole.Merge(&merged)
 	}
 	return nil
 }

@@ -37,11 +37,17 @@ func (f *file) ask(spans ...activity.Span) (counts []int64, merged int) {
 			return err
 		}
 		counts = append(counts, totals.Count)
-		if g.Stamps != nil {
-			merged++
-		}
 		return nil
 	})
+	for _, span := range spans {
+		var is bool
+		if err == nil {
+			is, err = f.IsMerged(f.t.Context(), span)
+		}
+		if is {
+			merged++
+		}
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}

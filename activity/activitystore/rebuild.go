@@ -126,6 +126,7 @@ func (s *Store) LookAtRebuild(ctx context.Context) (*Rebuild, error) {
 func (s *Store) besides() *Store {
 	beside := *s
 	beside.beside, beside.keeper = true, nil
+	beside.changes, beside.sums, beside.replaces = nil, nil, s.changes
 	return &beside
 }
 

@@ -44,6 +44,11 @@ type Store struct {
 	options Options
 	beside  bool // it is a rebuild: see Rebuild
 	keeper  *keeper
+	// changes and sums are those of the activity's bins, nil for a rebuild. A swap notes in replaces that it changes
+	// the activity's bins.
+	changes  *changes
+	sums     *sums
+	replaces *changes
 }
 
 // Format is that of an activity file.
@@ -62,11 +67,13 @@ var (
 	keyNames        = []byte("names")
 )
 
-// Open prepares the store of one activity in a database of that Format, which stays the caller's to close.
+// Open prepares the store of one activity in a database of that Format, which stays the caller's to close. The store
+// remembers what it read. So nothing but that store, and the rebuilds that it begins, may write to the activity while
+// it is in use.
 func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options Options) (*Store, error) {
 	options = options.withDefaults()
 	s := &Store{db: db, def: def, name: []byte(def.Name), topic: []byte(def.Topic), options: options,
-		keeper: newKeeper()}
+		keeper: newKeeper(), changes: newChanges(), sums: newSums()}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		return s.create(tx.Tx)
 	})

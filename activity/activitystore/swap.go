@@ -179,6 +179,7 @@ func (s *swap) run(plan SwapPlan) (err error) {
 	if err := s.dropMerged(); err != nil {
 		return err
 	}
+	s.replaces.noteAll(s.root.Tx().ID())
 	old, err := replace(s.root, s.root, names...)
 	if err != nil {
 		return err

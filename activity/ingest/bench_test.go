@@ -104,6 +104,8 @@ func (m *memory) PartitionsAdded() int { return 0 }
 
 func (m *memory) Held() kafka.Held { return kafka.Held{} }
 
+func (m *memory) Link() kafka.Link { return kafka.Link{State: kafka.LinkUp} }
+
 func (m *memory) Behind() bool { return false }
 
 func (m *memory) Through() time.Time { return time.Time{} }

@@ -39,6 +39,8 @@ type Source interface {
 	// Behind reports whether records are there and not read yet. It is false while the broker is away. Safe for
 	// concurrent use.
 	Behind() bool
+	// Link returns the state of the connection. Safe for concurrent use.
+	Link() kafka.Link
 	// Held returns where reading waits for another program's transaction to end. Safe for concurrent use.
 	Held() kafka.Held
 	// Through returns a moment. All that the topic had then was returned by a Fetch before the last one. It is zero if
@@ -347,6 +349,12 @@ func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	lag = in.source.Lag()
 	in.pending.addTo(lag)
 	return lag, true
+}
+
+// Link returns the state of the connection to Kafka.
+func (in *Ingest) Link() activity.Link {
+	link := in.source.Link()
+	return activity.Link{State: activity.LinkState(link.State), Since: link.Since, Error: link.Error}
 }
 
 // Through returns a moment. All that the topic had then has been counted, refused or parked. It never goes back. It is

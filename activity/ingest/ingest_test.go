@@ -131,6 +131,8 @@ func (t *topic) PartitionsAdded() int { return 0 }
 
 func (t *topic) Held() kafka.Held { return kafka.Held{} }
 
+func (t *topic) Link() kafka.Link { return kafka.Link{State: kafka.LinkUp} }
+
 func (t *topic) Behind() bool { return t.behind.Load() }
 
 func (t *topic) Through() time.Time { return time.Time{} }

@@ -96,10 +96,14 @@ func (in *Ingest) Note() string {
 	return in.Changes()
 }
 
-// Changes describes in one line what an operator should know of the topic, "" when there is nothing: for which open
-// transaction reading waits; repositions, and partitions that were added, since the start.
+// Changes describes in one line what an operator should know of the topic, "" when there is nothing: an outage of
+// Kafka; for which open transaction reading waits; repositions, and partitions that were added, since the start.
 func (in *Ingest) Changes() string {
 	var notes []string
+	if link := in.Link(); link.State == activity.LinkDown {
+		notes = append(notes, fmt.Sprintf("Kafka cannot be reached since %s: %s", link.Since.UTC().Format(time.RFC3339),
+			link.Error))
+	}
 	if held := in.source.Held(); held.Partitions > 0 {
 		notes = append(
 			notes,

@@ -32,6 +32,13 @@ const (
 	KnownBySequence KnownBy = "sequence"
 )
 
+// Defines values for LinkState.
+const (
+	LinkStateConnecting LinkState = "connecting"
+	LinkStateDown       LinkState = "down"
+	LinkStateUp         LinkState = "up"
+)
+
 // Defines values for MessageState.
 const (
 	MessageStateConflict MessageState = "conflict"
@@ -119,12 +126,18 @@ type ActivityBody struct {
 	// Conflicts Messages whose id another message had; an operator decides about them.
 	Conflicts int64 `json:"conflicts"`
 
+	// CountedThrough All that Kafka had at this moment is counted, or waits for an operator. Left out until there is such a moment.
+	//
+	// Examples: 2010-12-01T08:26:01.5Z
+	CountedThrough time.Time `json:"counted_through,omitempty,omitzero"`
+
 	// Dimensions What its figures are told apart by.
 	//
 	// Examples: ["country"]
 	Dimensions []string `json:"dimensions"`
+	Kafka      LinkBody `json:"kafka"`
 
-	// LagByPartition How many messages of each partition wait to be counted. Left out until Kafka has said how many there are.
+	// LagByPartition How many messages of each partition wait to be counted, as Kafka said last. Left out until it has said so.
 	LagByPartition map[string]int64 `json:"lag_by_partition,omitempty,omitzero"`
 
 	// Late Messages that may have been counted and forgotten, and wait for an operator.
@@ -161,7 +174,7 @@ type AsOf struct {
 	// Examples: 2010-12-01T08:26:00Z
 	EventTime time.Time `json:"event_time,omitempty,omitzero"`
 
-	// Lag How many messages wait. Left out until Kafka has said how many there are.
+	// Lag How many messages wait. Left out until Kafka has said how many there are, and while it cannot be reached.
 	Lag *int64 `json:"lag,omitempty"`
 
 	// Lagging Messages wait to be counted, or it is not known whether any do.
@@ -410,6 +423,23 @@ type IncidentsBody struct {
 
 // KnownBy What a counted message is known by: its id, or, once that has expired, its lineage and sequence.
 type KnownBy string
+
+// LinkBody defines model for LinkBody.
+type LinkBody struct {
+	// Error Why it is not up. For people. Left out while it is up.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Since Since when it is in this state.
+	//
+	// Examples: 2010-12-01T08:00:00Z
+	Since time.Time `json:"since"`
+
+	// State The state of the connection to Kafka: connecting (Kafka was not reached yet, or does not have the topic), up, down (Kafka cannot be reached; the service keeps trying).
+	State LinkState `json:"state"`
+}
+
+// LinkState The state of the connection to Kafka: connecting (Kafka was not reached yet, or does not have the topic), up, down (Kafka cannot be reached; the service keeps trying).
+type LinkState string
 
 // ListBody defines model for ListBody.
 type ListBody struct {

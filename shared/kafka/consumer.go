@@ -100,6 +100,8 @@ type Consumer struct {
 	heard    time.Time       // when the broker last answered
 	high     map[int32]int64 // the high watermarks of the last request
 	added    int             // partitions added to the topic since Assign
+	link     Link
+	silent   time.Time // of the first request that nobody answered; zero while they are answered
 }
 
 // Fetched is the result of one call of Fetch.
@@ -157,6 +159,7 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		handed:   map[int32]int64{},
 		high:     map[int32]int64{},
 		held:     map[int32]hold{},
+		link:     Link{State: LinkConnecting, Since: config.Clock.Now()},
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -104,7 +105,8 @@ func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	asking.Go(func() { topicID, _, idErr = c.describeTopic(ctx) })
 	asking.Go(func() { now.ends, endsErr = c.askEnds(ctx, partitions) })
 	asking.Wait()
-	if idErr != nil || endsErr != nil {
+	if err := cmp.Or(idErr, endsErr); err != nil {
+		c.missed(ctx, err)
 		return // an outage, which Fetch logs
 	}
 	c.mu.Lock()
@@ -113,6 +115,7 @@ func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	if !c.reads {
 		return // reading asks again when it starts
 	}
+	c.linked(nil, true)
 	if topicID != c.topicID {
 		c.ahead = nil
 		c.doubt.Store(true)

@@ -28,6 +28,11 @@ func (c *Consumer) resume(ctx context.Context) error {
 		c.renewPassword()
 		c.doubt.Store(false)
 		state, err := c.askTopic(ctx)
+		if ctx.Err() == nil {
+			c.mu.Lock()
+			c.linked(err, len(state.logs) > 0)
+			c.mu.Unlock()
+		}
 		if err == nil && len(state.logs) > 0 {
 			c.denied, c.unread = false, false
 			return c.restart(state)
@@ -303,8 +308,11 @@ func (c *Consumer) watchTopic(ctx context.Context) error {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		if begun.Sub(asked) >= c.config.MetadataInterval {
-			if found, err := c.watchPartitions(ctx); err == nil { // otherwise an outage, which Fetch logs
+			found, err := c.watchPartitions(ctx)
+			if err == nil {
 				partitions, asked = found, begun
+			} else { // an outage, which Fetch logs
+				c.missed(ctx, err)
 			}
 		}
 		if len(partitions) > 0 {

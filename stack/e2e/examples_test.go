@@ -23,7 +23,7 @@ var ran = []string{
 	"order import", "order place", "order get", "order ls", "order status", "order trace", "order cancel",
 	"order republish", "order outbox ls", "order outbox export", "order keys ls", "order config print",
 	"order healthcheck", "order backup", "order check",
-	"activity day", "activity days", "activity ls", "activity incidents", "activity parked ls",
+	"activity day", "activity days", "activity ls", "activity status", "activity incidents", "activity parked ls",
 	"activity parked export",
 	"activity late ls", "activity late export", "activity conflicts ls", "activity conflicts export",
 	"activity verify", "activity keys ls", "activity config print", "activity healthcheck", "activity backup",

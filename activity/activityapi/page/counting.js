@@ -257,20 +257,29 @@ const Keys = ({ zone }) => {
       <tbody role="rowgroup">${data.keys.map((key) => html`<tr role="row" key=${key.id}><td role="cell"><span class="strong">${key.name}</span> <span class="muted mono">${key.id}</span></td><td role="cell" class="m-full m-last">${key.scopes.join(", ")}</td><td role="cell"><${Badge} tone=${key.state === "active" ? "quiet good" : ""} icon=${key.state === "active" ? "check" : undefined}>${key.state}<//></td><td role="cell" class="m-hide">${key.last_used_at ? when(key.last_used_at, zone) : "never"}</td><td role="cell" class="m-hide">${key.expires_at ? when(key.expires_at, zone) : "never"}</td><td role="cell" class="num">${key.state === "active" && html`<button class="btn bare danger" type="button" onClick=${() => revoke(key)}>Revoke…</button>`}</td></tr>`)}</tbody></table></div>`}<//>`;
 };
 
+// ageOf says how old the figures are while nothing is read.
+const ageOf = (through, at, zone, now) => {
+  const age = (t) => duration(Math.max(0, (now - Date.parse(t)) / 1000));
+  if (through) return `The figures have all that Kafka had at ${when(through, zone)}: they are ${age(through)} old.`;
+  return at ? `Counted up to ${when(at, zone)}: the figures are ${age(at)} old, or more.` : "";
+};
+
 /** Counting is the page of how counting goes. */
 export const Counting = ({ list, refresh, activity, base, query, zone, live, lost }) => {
   const groups = useGroups(list);
   const waiting = list.reduce((sum, a) => sum + a.parked + a.late + a.conflicts, 0);
   const lags = list.map((a) => a.lag_by_partition && Object.values(a.lag_by_partition).reduce((x, y) => x + y, 0)), lag = lags.includes(undefined) && lags[0] === undefined ? undefined : lags.reduce((x, y) => x + (y ?? 0), 0);
-  const at = live?.figures?.as_of?.at;
+  const at = live?.figures?.as_of?.at, now = useNow(10);
+  const kafka = list[0]?.kafka, away = kafka && kafka.state !== "up" && lag === undefined || kafka?.state === "down";
+  const through = list[0]?.counted_through; // all that Kafka had then is in the figures
   const again = () => { refresh(); groups.look(); };
   return html`<div class="stack"><div class="head"><div><h1>Counting</h1><p>From Kafka to the statistics. Now, and over the last hour.</p></div></div>
-    ${!list.length ? "" : lag === undefined ? html`<${Verdict} tone="act" title="Kafka does not answer. What was counted stays as it is." todo=${["Look at the brokers, and at the log of this service.", "Nothing is lost: what waits in Kafka is counted when it is back."]}>${at ? `Counted up to ${when(at, zone)}.` : ""}<//>`
+    ${!list.length ? "" : away ? html`<${Verdict} tone=${kafka.state === "down" ? "act" : "watch"} title=${kafka.state === "down" ? `Kafka cannot be reached since ${when(kafka.since, zone)}. What was counted stays as it is.` : "Connecting to Kafka. What was counted stays as it is."} todo=${kafka.state === "down" && ["Look at the brokers, and at the log of this service.", "Nothing is lost: what waits in Kafka is counted when it is back."]}>${ageOf(through, at, zone, now)}${kafka.error && html` <span class="err">${kafka.error}</span>`}<//>`
       : waiting ? html`<${Verdict} tone="decide" title=${`${plural(waiting, "message waits", "messages wait")} for a decision. All others are counted.`}>Nothing is lost: decide today.<//>`
       : lag > 0 ? html`<${Verdict} tone="watch" title=${`Catching up: ${plural(lag, "message")} to go`}>Nothing to do.<//>`
       : html`<${Verdict} title="All is well">Every message is counted. Nothing waits, nothing is parked.<//>`}
     <div class="tiles">
-      <${Tile} name="Not counted yet" value=${lag === undefined ? "–" : number(lag)} tone=${lag > 0 ? "watch" : ""} note=${lag === undefined ? "Kafka has not answered" : "in all topics"} />
+      <${Tile} name="Not counted yet" value=${away || lag === undefined ? "–" : number(lag)} tone=${lag > 0 ? "watch" : ""} note=${away || lag === undefined ? "Kafka does not say" : "in all topics"} />
       <${Tile} name="Counted up to" value=${at ? clock(at, zone) : "–"} note=${at ? "the last commit" : "nothing yet"} />
       ${ledgers.map((ledger) => { const n = list.reduce((sum, a) => sum + a[ledger.field], 0); return html`<${Tile} key=${ledger.id} name=${ledger.id[0].toUpperCase() + ledger.id.slice(1)} value=${number(n)} tone=${n ? "act" : ""} note=${n ? "to decide" : "none"} />`; })}
     </div>

@@ -34,7 +34,7 @@ const usePage = (name) => {
   return loaded[name];
 };
 
-const healthOf = (figures, lost, zone, sizes, now) => {
+const healthOf = (figures, lost, zone, sizes, kafka, now) => {
   const waiting = sizes.reduce((sum, a) => sum + a.parked + a.late + a.conflicts, 0);
   const asOf = figures?.as_of, lag = figures?.lag;
   const facts = [
@@ -44,6 +44,7 @@ const healthOf = (figures, lost, zone, sizes, now) => {
   ].filter(Boolean);
   if (lost) return { tone: "act", word: "Connection lost, trying again", facts };
   if (!figures) return { tone: "", word: "Asking…", facts: [["Zone", zone, true]] };
+  if (kafka?.state === "down") return { tone: "act", word: `Kafka cannot be reached since ${when(kafka.since, zone, now)}`, facts };
   if (lag === undefined) return { tone: "act", word: "Kafka has not answered", facts };
   if (lag > 0) return { tone: "watch", word: "Live, catching up", live: true, facts };
   return waiting ? { tone: "act", word: `Live, ${number(waiting)} to decide`, facts } : { tone: "good", word: "Live", live: true, facts };
@@ -55,7 +56,9 @@ const App = () => {
   const base = "/v1/activities/" + encodeURIComponent(activity);
   const { live, lost } = useLive(base, zone);
   const asked = useAsk("/v1/activities", 10), list = asked.data?.activities ?? [];
-  const now = useNow(10);
+  const now = useNow(10), own = list.find((a) => a.name === activity);
+  const known = live ? live.figures.lag !== undefined : null; // it changes when Kafka goes away and when it comes back
+  useEffect(() => { if (known !== null) asked.again(); }, [known]);
   const page = query.message !== undefined ? "message" : query.view in pages ? query.view : "";
   const Page = usePage(page);
   const activities = list.length ? list.map((a) => a.name) : [activity];
@@ -76,7 +79,7 @@ const App = () => {
     : location.assign(`${orders}/?${new URLSearchParams({ q: text })}`);
   const find = { label: "Find an order or a message", placeholder: orders ? "Find an order: id, reference, customer" : "Find a message by its id", value: query.message ?? "", onFind };
   const props = { activity, activities, list, base, query, zone, ownZone, orders, live, refresh: asked.again };
-  return html`<${Shell} service="statistics" other=${orders} tabs=${tabs} current=${page === "" ? (query.day ? "" : "today") : page} health=${healthOf(live?.figures, lost, zone, list, now)} find=${find} call=${callOf(page, base, query, zone)}>
+  return html`<${Shell} service="statistics" other=${orders} tabs=${tabs} current=${page === "" ? (query.day ? "" : "today") : page} health=${healthOf(live?.figures, lost, zone, list, own?.kafka, now)} find=${find} call=${callOf(page, base, query, zone)}>
     ${page === "" ? html`<${Day} ...${props} key=${activity + zone} />` : Page ? html`<${Page} ...${props} />` : html`<${Card}><${Loading} /><//>`}<//>`;
 };
 

@@ -18,6 +18,8 @@ var examples = map[string]string{
 	"ls": `activity ls`,
 	"incidents": `activity incidents
 		activity incidents --activity ORDER_CANCELLED -o ndjson`,
+	"status": `activity status
+		activity status --watch --every 1s`,
 	"parked ls": `activity parked ls
 		activity parked ls --activity ORDER_CREATED --class malformed -o ndjson`,
 	"parked show":   `activity parked show 3-1042-9f86d081884c7d65`,

@@ -27,6 +27,8 @@ type commands struct {
 	Ls lsCmd `cmd:""`
 	// List what was found about an activity's topic: records that Kafka lost, messages that may be forged.
 	Incidents incidentsCmd `cmd:""`
+	// Show how the service stands with Kafka, and how far it has counted.
+	Status statusCmd `cmd:""`
 	// Look after messages that could not be counted.
 	Parked parkedCmd `cmd:""`
 	// Skip a record that kills the service when it reads it. The service must be stopped. The act and its reason are
