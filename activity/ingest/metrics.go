@@ -70,6 +70,7 @@ func (m *Metrics) applied(name string, batch *activity.Batch, verdicts []activit
 	}
 	m.consumed.Add(float64(records))
 	m.batch.Observe(float64(records))
+	counted := 0
 	for i, verdict := range verdicts {
 		switch verdict {
 		case activity.VerdictDuplicate:
@@ -80,12 +81,13 @@ func (m *Metrics) applied(name string, batch *activity.Batch, verdicts []activit
 		if !verdict.Counts() {
 			continue
 		}
-		m.counted.WithLabelValues(name).Inc()
+		counted++
 		if batch.Messages[i].Republished {
 			continue // its record has the time of the repetition
 		}
 		m.seconds.Observe(max(now.Sub(batch.Messages[i].Timestamp).Seconds(), 0)) // two machines' clocks
 	}
+	m.counted.WithLabelValues(name).Add(float64(counted))
 	for i := range batch.Parked {
 		m.poison.WithLabelValues(string(batch.Parked[i].Poison.Reason)).Inc()
 	}

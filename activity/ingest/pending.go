@@ -19,8 +19,13 @@ func (p *pending) add(records []kafka.Record) {
 	if p.counts == nil {
 		p.counts = make(map[int32]int64)
 	}
+	run := 0 // records of one partition mostly follow each other
 	for i := range records {
-		p.counts[records[i].Partition]++
+		run++
+		if next := i + 1; next == len(records) || records[next].Partition != records[i].Partition {
+			p.counts[records[i].Partition] += int64(run)
+			run = 0
+		}
 	}
 }
 
@@ -34,8 +39,13 @@ func (p *pending) forget() {
 func (p *pending) done(batch *activity.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	run := 0
 	for i := range batch.Messages {
-		p.counts[batch.Messages[i].Partition]--
+		run++
+		if next := i + 1; next == len(batch.Messages) || batch.Messages[next].Partition != batch.Messages[i].Partition {
+			p.counts[batch.Messages[i].Partition] -= int64(run)
+			run = 0
+		}
 	}
 	for i := range batch.Parked {
 		p.counts[batch.Parked[i].Partition]--

@@ -78,7 +78,8 @@ func (s stamp) time() time.Time {
 type day struct {
 	name        string
 	bucket      *bbolt.Bucket
-	first, last []byte // nil when the bucket is empty
+	cursor      *bbolt.Cursor // used again, because each cursor allocates as it descends
+	first, last []byte        // nil when the bucket is empty
 }
 
 // fillPercent is high because keys mostly grow: pages that are appended to need little room for later.
@@ -118,9 +119,9 @@ func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys
 	err := root.ForEachBucket(func(name []byte) error {
 		d := day{name: string(name), bucket: root.Bucket(name)}
 		d.bucket.FillPercent = fillPercent
-		cursor := d.bucket.Cursor()
-		d.first, _ = cursor.First()
-		d.last, _ = cursor.Last()
+		d.cursor = d.bucket.Cursor()
+		d.first, _ = d.cursor.First()
+		d.last, _ = d.cursor.Last()
 		k.days = append(k.days, d)
 		return nil
 	})
@@ -175,8 +176,8 @@ func (d *day) find(key []byte) (e entry, known bool, err error) {
 	if d.first == nil || bytes.Compare(key, d.first) < 0 || bytes.Compare(key, d.last) > 0 {
 		return entry{}, false, nil
 	}
-	value := d.bucket.Get(key)
-	if value == nil {
+	found, value := d.cursor.Seek(key)
+	if !bytes.Equal(found, key) {
 		return entry{}, false, nil
 	}
 	e, err = entryOf(key, value)

@@ -239,7 +239,8 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 		return Fetched{}, err
 	}
 	var records []Record
-	for size := 0; len(records) < limit && size < fetchBytes; {
+	var from *reading // of the last message, which most often is of the same partition as the next one
+	for size, partition := 0, int32(-1); len(records) < limit && size < fetchBytes; {
 		wait := pollInterval
 		if len(records) > 0 || len(c.moved) > 0 {
 			wait = 0
@@ -251,7 +252,10 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			}
 			c.down = false
 			record := c.headers.recordOf(event)
-			if c.reading(record.Partition).awaiting {
+			if record.Partition != partition {
+				partition, from = record.Partition, c.reading(record.Partition)
+			}
+			if from.awaiting {
 				if err := c.checkCheckpoint(&record); err != nil {
 					return Fetched{}, err
 				}
@@ -260,7 +264,6 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			size += len(record.Value)
 			record.trim(c.config.MaxRecordBytes)
 			records = append(records, record)
-			c.reach(record.Partition, record.Offset+1)
 		case confluent.PartitionEOF:
 			if err := c.ended(event.Partition, int64(event.Offset)); err != nil {
 				return Fetched{}, err
@@ -278,6 +281,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			if err := c.revalidate(ctx); err != nil {
 				return Fetched{}, err
 			}
+			partition = -1
 		case nil:
 			if len(records) > 0 || len(c.moved) > 0 {
 				return c.fetched(records), nil
@@ -288,6 +292,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			if err := c.revalidate(ctx); err != nil {
 				return Fetched{}, err
 			}
+			partition = -1
 		}
 	}
 	return c.fetched(records), nil
@@ -302,9 +307,12 @@ func (c *Consumer) fetched(records []Record) Fetched {
 	}
 	last := make(map[int32]*Record)
 	for i := range records {
-		last[records[i].Partition] = &records[i]
+		if next := i + 1; next == len(records) || records[next].Partition != records[i].Partition {
+			last[records[i].Partition] = &records[i]
+		}
 	}
 	for partition, record := range last {
+		c.reach(partition, record.Offset+1)
 		r := c.reading(partition)
 		r.epoch = record.LeaderEpoch
 		r.checkpoints = addCheckpoint(r.checkpoints, Checkpoint{Offset: record.Offset, Identity: identityOf(record)})
@@ -350,7 +358,7 @@ func (c *Consumer) cannotExpand(err confluent.Error) {
 			". It is the partition whose next offset that is. Stop the service and pass over the batch: activity skip")
 }
 
-// reach notes that Fetch got past a record or to the partition's end, which may be past control records: those are
+// reach notes that Fetch got past records or to the partition's end, which may be past control records: those are
 // never delivered.
 func (c *Consumer) reach(partition int32, next int64) {
 	r := c.reading(partition)
