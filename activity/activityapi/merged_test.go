@@ -219,6 +219,26 @@ func TestRange_ShowsABackdatedOrder(t *testing.T) {
 	}
 }
 
+// TestRange_ShowsASwap asks for days, swaps a rebuild that counted the same events an hour later, and asks again.
+func TestRange_ShowsASwap(t *testing.T) {
+	s := newServer(t)
+	counts := &randomEvents{random: rand.New(rand.NewPCG(1, 19)), middle: time.Date(2010, 12, 1, 12, 0, 0, 0, time.UTC)}
+	if _, err := s.store.Apply(t.Context(), counts.batch()); err != nil {
+		t.Fatal(err)
+	}
+	s.progress.through = now
+	for _, by := range []string{"day", "month"} {
+		before := s.get(days + "?from=2010-11-27&to=2010-12-05&by=" + by)
+		counts.swap(t, s.store)
+		bare := s.bare()
+		target := days + "?to=2010-12-05&from=2010-11-27&by=" + by // another question, so that no whole answer is known
+		if got, want := s.get(target), bare.get(target); got != want || got == before {
+			t.Errorf("%s\ngot  %s\nwant %s", target, got, want)
+		}
+		bare.closeAPI()
+	}
+}
+
 // TestRange_IsOfOneMomentWhileEventsAreCounted asks by day and by month while events of today, of yesterday and of last
 // month are counted. An answer has as many events as its offsets say, so nothing it has from memory is older or newer.
 func TestRange_IsOfOneMomentWhileEventsAreCounted(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -213,15 +214,23 @@ func (p *Program) Metric(ctx context.Context, name string) (float64, error) {
 func (p *Program) Await(ctx context.Context, name string, want float64, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
+	// A look costs the program some milliseconds of a processor. So it is looked for often only near the end.
+	const often, seldom = 10 * time.Millisecond, 500 * time.Millisecond
+	began, first := time.Now(), math.NaN()
 	for {
 		got, err := p.Metric(ctx, name)
 		if err == nil && got == want {
 			return nil
 		}
+		pause := often
+		if err == nil && math.IsNaN(first) {
+			began, first = time.Now(), got
+		} else if err == nil && got != first {
+			left := time.Duration(float64(time.Since(began)) * (want - got) / (got - first))
+			pause = min(max(left/4, often), seldom)
+		}
 		select {
-		case <-again.C:
+		case <-time.After(pause):
 		case <-p.exited:
 			return fmt.Errorf("%s ended: %s", p.cmd.Path, p.LogTail())
 		case <-ctx.Done():

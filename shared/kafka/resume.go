@@ -151,8 +151,9 @@ func (c *Consumer) askTopic(ctx context.Context) (topicState, error) {
 	return state, ctx.Err()
 }
 
-// describeTopic asks the broker for the topic's id, "" if the broker has none, and for its partitions. There are none if
-// the topic does not exist. The request ends with ctx. The client's GetMetadata would not, and a stop would wait for it.
+// describeTopic asks the broker for the topic's id, "" if the broker has none, and for its partitions. There are none
+// if the topic does not exist. The request ends with ctx. The client's GetMetadata would not, and a stop would wait for
+// it.
 func (c *Consumer) describeTopic(ctx context.Context) (id string, partitions []int32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
