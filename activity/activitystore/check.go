@@ -20,6 +20,8 @@ import (
 // exist.
 func Check(r *boltdb.Record) error {
 	switch {
+	case r.End:
+		return nil
 	case r.Key == nil:
 		return Format.Check(r.Tx)
 	case len(r.Path) == 1 && string(r.Key) == string(bucketAudit) && r.IsBucket:

@@ -66,6 +66,9 @@ func NewAbsorber(ctx context.Context, db *boltdb.DB, o *outbox.Absorption, keysA
 		return nil, fmt.Errorf("absorb orders: %w", err)
 	}
 	indexes, err := runs.Open(ctx, db, indexesBucket, indexSpecs(), runs.Config{})
+	if err == nil {
+		err = forgetKeys(ctx, db, indexes, keysAge)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("absorb orders: %w", err)
 	}

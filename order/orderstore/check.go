@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"slices"
 
-	"go.etcd.io/bbolt"
-
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/recovery"
 	"ordertally/shared/uuidv7"
@@ -22,9 +21,20 @@ func buckets() [][]byte {
 
 // Check is the boltdb.Checker of an order file. It checks each record, and whether the records that belong to it exist.
 func Check(r *boltdb.Record) error {
+	err := check(r)
+	if err != nil && r.Name == "" && len(r.Key) == len(uuidv7.ID{}) && (r.In(ordersBucket) ||
+		r.In(cancellationsBucket)) {
+		r.Name = "order " + uuidv7.ID(r.Key).String()
+	}
+	return err
+}
+
+func check(r *boltdb.Record) error {
 	switch {
+	case r.End:
+		return checkingOf(r).end(r)
 	case r.Key == nil:
-		return complete(r.Tx)
+		return complete(r)
 	case r.Within(outbox.Root()) || len(r.Path) == 0 && string(r.Key) == string(outbox.Root()):
 		if err := checkOutbox(r); !errors.Is(err, errRow) { // else the check of that row says so
 			return err
@@ -58,7 +68,8 @@ func Check(r *boltdb.Record) error {
 }
 
 // complete reports what the file as a whole lacks.
-func complete(tx *bbolt.Tx) error {
+func complete(r *boltdb.Record) error {
+	tx := r.Tx
 	if err := Format.Check(tx); err != nil {
 		return err
 	}
@@ -70,10 +81,41 @@ func complete(tx *bbolt.Tx) error {
 			return fmt.Errorf("it has no %s", name)
 		}
 	}
+	if r.Begin {
+		return checkingOf(r).begin(tx)
+	}
 	return nil
 }
 
-var checkOutbox = outbox.Checker(Content)
+var checkOutbox = outbox.Checker(checkStored)
+
+// checkStored checks the message that stands in the row of an order or a cancellation.
+func checkStored(r *boltdb.Record, s *outbox.Stored) error {
+	if s.Type != event.TypeCreated {
+		m := outbox.Message{ID: s.ID, Key: s.Key, Type: s.Type}
+		if err := Content(r.Tx, &m); err != nil {
+			return err
+		}
+		return s.Is(m.ID, m.Value)
+	}
+	id, err := uuidv7.Parse(string(s.Key))
+	if err != nil {
+		return fmt.Errorf("%w: its key is no id of an order", codec.ErrCorrupt)
+	}
+	sealed := r.Get(id[:], ordersBucket)
+	if sealed == nil {
+		return fmt.Errorf("%w: its order %s is missing", codec.ErrCorrupt, id)
+	}
+	row, err := decodeRow(id[:], sealed)
+	if err != nil {
+		return fmt.Errorf("order %s: %w: %w", id, errRow, err)
+	}
+	payload, err := checkingOf(r).encode(id, &row)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", id, err)
+	}
+	return s.Is(row.message.id, payload)
+}
 
 // checks has the check of a record, by bucket.
 var checks = map[string]func(*boltdb.Record) error{
@@ -83,7 +125,7 @@ var checks = map[string]func(*boltdb.Record) error{
 }
 
 func checkOrder(r *boltdb.Record) error {
-	id, err := idOf(r, r.Key)
+	id, err := idOf(r.Key)
 	if err != nil {
 		return err
 	}
@@ -91,7 +133,7 @@ func checkOrder(r *boltdb.Record) error {
 	if err != nil {
 		return err
 	}
-	if _, err := row.order(id); err != nil {
+	if err := checkingOf(r).checkContent(id, &row); err != nil {
 		return err
 	}
 	if r.Tx == nil {
@@ -101,7 +143,7 @@ func checkOrder(r *boltdb.Record) error {
 }
 
 func checkCancellation(r *boltdb.Record) error {
-	id, err := idOf(r, r.Key)
+	id, err := idOf(r.Key)
 	if err != nil {
 		return err
 	}
@@ -109,14 +151,14 @@ func checkCancellation(r *boltdb.Record) error {
 	if err != nil || r.Tx == nil {
 		return err
 	}
-	if r.Tx.Bucket(ordersBucket).Get(id[:]) == nil {
+	if r.Get(id[:], ordersBucket) == nil {
 		return fmt.Errorf("%w: the order is missing", boltdb.ErrCorrupt)
 	}
 	return checkMessage(r, c.message)
 }
 
 func checkMessage(r *boltdb.Record, m message) error {
-	known, err := outbox.Knows(r.Tx, m.slot)
+	known, err := outbox.Knows(r, m.slot)
 	if err == nil && !known {
 		err = fmt.Errorf("%w: its message, slot %d, is missing", boltdb.ErrCorrupt, m.slot)
 	}
@@ -128,18 +170,16 @@ func checkID(r *boltdb.Record) error {
 	if err != nil || r.Tx == nil {
 		return err
 	}
-	if r.Tx.Bucket(ordersBucket).Get(id[:]) == nil {
+	if r.Get(id[:], ordersBucket) == nil {
 		return fmt.Errorf("%w: its order %s is missing", boltdb.ErrCorrupt, id)
 	}
 	return nil
 }
 
-// idOf reads an order's id and names the record after it.
-func idOf(r *boltdb.Record, key []byte) (uuidv7.ID, error) {
+// idOf reads an order's id.
+func idOf(key []byte) (uuidv7.ID, error) {
 	if len(key) != len(uuidv7.ID{}) {
 		return uuidv7.ID{}, fmt.Errorf("%w: the key of an order has %d bytes", boltdb.ErrCorrupt, len(key))
 	}
-	id := uuidv7.ID(key)
-	r.Name = "order " + id.String()
-	return id, nil
+	return uuidv7.ID(key), nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -27,6 +26,7 @@ const (
 	sourcesIndex           // source and reference -> order id
 	referencesIndex        // reference -> order id, inverted: the newest order first
 	customersIndex         // customer id -> order id, inverted
+	indexCount      = iota
 )
 
 // indexSpecs describes the indexes, by number.
@@ -97,11 +97,15 @@ type use struct {
 // useRest is a use as it stands in an entry.
 type useRest [len(uuidv7.ID{}) + 4]byte
 
-// rest returns the use as it stands in an entry. The time is rounded up to a second.
+// rest returns the use as it stands in an entry.
 func (u *use) rest() (rest useRest) {
-	seconds := u.at.Add(time.Second - time.Nanosecond).Unix()
-	binary.BigEndian.PutUint32(rest[copy(rest[:], u.id[:]):], uint32(seconds)) //nolint:gosec // until 2106
+	binary.BigEndian.PutUint32(rest[copy(rest[:], u.id[:]):], u.seconds())
 	return rest
+}
+
+// seconds returns the time of the use, rounded up to a second.
+func (u *use) seconds() uint32 {
+	return uint32(u.at.Add(time.Second - time.Nanosecond).Unix()) //nolint:gosec // until 2106
 }
 
 func keyUse(rest []byte) use {
@@ -213,13 +217,7 @@ var indexChecker = newIndexChecker()
 // newIndexChecker returns what checks the indexes of an order file.
 func newIndexChecker() *runs.Checker {
 	c := runs.NewChecker(indexesBucket, indexSpecs())
-	c.Entry = func(tx *bbolt.Tx, i int, _ runs.Hash, rest []byte) error {
-		id := orderOf(i, rest)
-		if tx.Bucket(ordersBucket).Get(id[:]) == nil {
-			return fmt.Errorf("%w: its order %s is missing", boltdb.ErrCorrupt, id)
-		}
-		return nil
-	}
+	c.Entry = checkEntry
 	return c
 }
 

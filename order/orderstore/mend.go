@@ -68,6 +68,7 @@ func Mend(ctx context.Context, db *boltdb.DB) (did []string, err error) {
 
 // messagesAgain makes the missing messages of orders and cancellations. It returns how many.
 func messagesAgain(tx *boltdb.Tx) (n int, err error) {
+	file := boltdb.Record{Tx: tx.Tx}
 	err = tx.Bucket(ordersBucket).ForEach(func(key, sealed []byte) error {
 		r, err := decodeRow(key, sealed)
 		if err != nil {
@@ -75,7 +76,7 @@ func messagesAgain(tx *boltdb.Tx) (n int, err error) {
 		}
 		id := uuidv7.ID(key)
 		restore := func(slot uint64, again func() (outbox.Message, error)) error {
-			known, err := outbox.Knows(tx.Tx, slot)
+			known, err := outbox.Knows(&file, slot)
 			if known || err != nil {
 				return err
 			}
@@ -151,6 +152,9 @@ func emptyIndexes(ctx context.Context, db *boltdb.DB, keysAge time.Time, absent 
 		return nil, err
 	}
 	set, err := runs.Open(ctx, db, indexesBucket, indexSpecs(), runs.Config{})
+	if err == nil {
+		err = forgetKeys(ctx, db, set, keysAge)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +164,17 @@ func emptyIndexes(ctx context.Context, db *boltdb.DB, keysAge time.Time, absent 
 	}
 	_, _, err = again.store(ctx)
 	return again, err
+}
+
+// forgetKeys notes that keys used before a time are missing.
+func forgetKeys(ctx context.Context, db *boltdb.DB, set *runs.Set, before time.Time) error {
+	if before.IsZero() {
+		return nil
+	}
+	return db.Write(ctx, func(tx *boltdb.Tx) error {
+		// The time of a use is rounded up to a second.
+		return set.Forget(tx, keysIndex, before.Add(time.Second))
+	})
 }
 
 // reindex adds all orders to the indexes.

@@ -190,7 +190,9 @@ func unpackValue(d *unpacker, value any) {
 		}
 	case *map[string]string:
 		n := d.Len()
-		*value = make(map[string]string, n)
+		if *value == nil {
+			*value = make(map[string]string, n)
+		}
 		for ; n > 0 && d.Err() == nil; n-- {
 			name := d.text()
 			(*value)[name] = d.text()

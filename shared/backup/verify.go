@@ -53,7 +53,7 @@ func (s *Service) verify(
 	}
 	var found Contents
 	done, err = boltdb.CheckFilePaced(ctx, database, func(r *boltdb.Record) error {
-		if r.Key == nil {
+		if r.Begin {
 			found, err = s.Contents(r.Tx)
 			if err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,9 +25,83 @@ type Record struct {
 	Sequence uint64 // of a bucket
 	// Tx is for looking up what belongs to the record. It is nil when pages of the file are damaged.
 	Tx *bbolt.Tx
-	// Name is how people know the record. A Checker sets it. By default it is the key.
+	// Name is how people know the record. A Checker sets it when it returns an error. By default it is the key.
 	Name string
+	// Begin and End are set in the first and in the last Record of a check in which one transaction sees all records.
+	// Neither has a key.
+	Begin, End bool
+	// Damaged says that something was found to be wrong before this Record.
+	Damaged bool
+	// State is what the Checker keeps from one record of a check to the next. It begins as nil.
+	State *any
+
+	lookups *lookups
+	pace    func()
 }
+
+// Pace rests beside a running service. A Checker calls it now and then where it reads much for one Record.
+func (r *Record) Pace() {
+	if r.pace != nil {
+		r.pace()
+	}
+}
+
+// Get returns the value of the record with a key in the bucket with that path, or nil. The value belongs to Tx, which
+// must not be nil. Unlike the methods of Tx, it makes no garbage.
+func (r *Record) Get(key []byte, path ...[]byte) []byte {
+	if r.lookups == nil || r.lookups.tx != r.Tx {
+		r.lookups = &lookups{tx: r.Tx}
+	}
+	cursor := r.lookups.in(path)
+	if cursor == nil {
+		return nil
+	}
+	r.lookups.key = append(r.lookups.key[:0], key...)
+	found, value := cursor.Seek(r.lookups.key)
+	if !bytes.Equal(found, key) {
+		return nil
+	}
+	return value
+}
+
+// lookups are cursors in a transaction's buckets.
+type lookups struct {
+	tx  *bbolt.Tx
+	all []lookup
+	key []byte
+}
+
+type lookup struct {
+	path   [][]byte
+	cursor *bbolt.Cursor // nil if there is no such bucket
+}
+
+func (l *lookups) in(path [][]byte) *bbolt.Cursor {
+	for i := range l.all {
+		if slices.EqualFunc(l.all[i].path, path, bytes.Equal) {
+			return l.all[i].cursor
+		}
+	}
+	made := lookup{}
+	for _, name := range path {
+		made.path = append(made.path, bytes.Clone(name))
+	}
+	within := l.tx.Cursor().Bucket()
+	for i := 0; i < len(path) && within != nil; i++ {
+		within = within.Bucket(made.path[i])
+	}
+	if within != nil {
+		made.cursor = within.Cursor()
+	}
+	if len(l.all) == maxLookups {
+		l.all = l.all[:0]
+	}
+	l.all = append(l.all, made)
+	return made.cursor
+}
+
+// maxLookups bounds the cursors that are kept.
+const maxLookups = 32
 
 // In reports whether the record is directly in the bucket with that path.
 func (r *Record) In(path ...[]byte) bool {
@@ -226,6 +301,14 @@ func (c *Checked) structure(ctx context.Context, p *pages, m *meta) error {
 func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.Tx, check Checker) error {
 	w := walk{pages: *p, rooms: new(rooms), fault: func([][]byte, error) {}}
 	looked := 0
+	var state any
+	var known *lookups
+	one := func(r *Record) error {
+		r.Tx, r.State, r.lookups, r.pace, r.Damaged = tx, &state, known, p.pace, len(c.Faults) > 0
+		err := check.all(r)
+		known = r.lookups
+		return err
+	}
 	w.visit = func(r *Record) error {
 		if looked++; looked%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -233,20 +316,43 @@ func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.
 		if !r.IsBucket {
 			c.Records++
 		}
-		r.Tx = tx
-		if err := check.all(r); err != nil {
+		if err := one(r); err != nil {
 			c.fault(r.fault(err))
 		}
 		return nil
 	}
-	if tx != nil {
-		if whole := check(&Record{Tx: tx}); isFormat(whole) {
-			return whole
-		} else if whole != nil {
-			c.fault(whole.Error())
-		}
+	if tx == nil {
+		return w.run(root, nil)
 	}
-	return w.run(root, nil)
+	whole := one(&Record{Begin: true})
+	if isFormat(whole) {
+		return whole
+	}
+	c.faults(whole)
+	if err := w.run(root, nil); err != nil {
+		return err
+	}
+	c.faults(one(&Record{End: true}))
+	return ctx.Err()
+}
+
+// Faults is several errors. Each becomes a fault of the check.
+type Faults []string
+
+// Error implements error.
+func (f Faults) Error() string { return strings.Join(f, "\n") }
+
+// faults notes what is wrong with the file as a whole.
+func (c *Checked) faults(err error) {
+	var many Faults
+	switch {
+	case errors.As(err, &many):
+		for _, text := range many {
+			c.fault(text)
+		}
+	case err != nil:
+		c.fault(err.Error())
+	}
 }
 
 // inBbolt checks the records, with a transaction for lookups.

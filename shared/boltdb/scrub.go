@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -93,7 +94,10 @@ func (s *Scrub) Once(ctx context.Context) (Scrubbed, error) {
 // scrubbing is one scrub.
 type scrubbing struct {
 	*Scrub
-	after   [][]byte // the last record checked
+	after   [][]byte // the last record checked before this step
+	last    [][]byte // and the last one of this step
+	state   any      // of the Checker
+	known   *lookups
 	records int
 	faults  map[string]bool
 }
@@ -125,7 +129,7 @@ func (s *scrubbing) run(ctx context.Context, tx *bbolt.Tx) (more bool, err error
 			}
 			s.records++
 			visited++
-			s.after = position(r)
+			s.last = setPosition(s.last, r)
 			r.Tx = tx
 			if err := s.safely(r); err != nil {
 				s.fault(errors.New(r.fault(err)))
@@ -135,6 +139,7 @@ func (s *scrubbing) run(ctx context.Context, tx *bbolt.Tx) (more bool, err error
 	}
 	err = w.run(uint64(tx.Cursor().Bucket().Root()), s.after)
 	if errors.Is(err, errPause) {
+		s.after, s.last = s.last, s.after
 		return true, ctx.Err()
 	}
 	if whole := s.safely(&Record{Tx: tx}); whole != nil {
@@ -145,7 +150,10 @@ func (s *scrubbing) run(ctx context.Context, tx *bbolt.Tx) (more bool, err error
 
 // safely checks a record. What it looks up may be on a damaged page.
 func (s *scrubbing) safely(r *Record) error {
-	return safely(s.db.path, "scrubbing", func() error { return s.check.all(r) })
+	r.State, r.lookups = &s.state, s.known
+	err := safely(s.db.path, "scrubbing", func() error { return s.check.all(r) })
+	s.known = r.lookups
+	return err
 }
 
 // meta checks both meta pages. One may be written at this moment, so only a lasting fault counts.
@@ -180,12 +188,14 @@ func (s *scrubbing) fault(err error) {
 	s.db.Note(fmt.Errorf("found by the scrub of %s: %w", s.db.path, err))
 }
 
-// position returns the place of a record, from which a walk can continue. It shares no memory with the record.
-func position(r *Record) [][]byte {
-	at := make([][]byte, 0, len(r.Path)+1)
-	for _, name := range append(r.Path[:len(r.Path):len(r.Path)], r.Key) {
-		at = append(at, append([]byte(nil), name...))
+// setPosition returns the place of a record, from which a walk can continue. It uses the memory of at, and shares none
+// with the record.
+func setPosition(at [][]byte, r *Record) [][]byte {
+	at = slices.Grow(at[:0], len(r.Path)+1)[:len(r.Path)+1]
+	for i, name := range r.Path {
+		at[i] = append(at[i][:0], name...)
 	}
+	at[len(r.Path)] = append(at[len(r.Path)][:0], r.Key...)
 	return at
 }
 

@@ -13,10 +13,12 @@ type walk struct {
 	claim func(id, count uint64) error
 	// fault is told what is wrong with a page. The walk goes on with the next page.
 	fault func(path [][]byte, err error)
-	// visit gets each record and each bucket. errPause ends the walk.
+	// visit gets each record and each bucket. The Record is used again for the next one. errPause ends the walk.
 	visit func(r *Record) error
 	// rooms, if not nil, hold the nodes on the way to the present record. Its bytes are then valid until visit returns.
 	rooms *rooms
+
+	record Record // what visit gets
 }
 
 // rooms is a stack of rooms.
@@ -135,14 +137,15 @@ func (w *walk) records(n *node, path [][]byte, after [][]byte) error {
 				within = after[1:]
 			}
 		}
-		r := Record{Path: path, Key: e.key, Value: e.value, IsBucket: e.bucket}
+		r := &w.record
+		*r = Record{Path: path, Key: e.key, Value: e.value, IsBucket: e.bucket}
 		if !e.bucket {
-			if err := w.visit(&r); err != nil {
+			if err := w.visit(r); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := w.bucket(n.id, &r, within); err != nil {
+		if err := w.bucket(n.id, r, within); err != nil {
 			return err
 		}
 	}

@@ -78,6 +78,9 @@ func Encode(o *Order) []byte {
 	return appendOrder(make([]byte, 0, 192+len(o.Lines)*96), o)
 }
 
+// Append appends the payload of o to b, as Encode returns it.
+func Append(b []byte, o *Order) []byte { return appendOrder(b, o) }
+
 // noID takes the place of an id that is not known yet.
 var noID = strings.Repeat(" ", uuidv7.TextLen)
 

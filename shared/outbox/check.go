@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -19,41 +20,67 @@ import (
 func Root() []byte { return rootBucket }
 
 // Checker returns a boltdb.Checker for the outbox's bucket. It checks each record, and that what belongs to it exists.
-// content is Config.Content.
-func Checker(content Content) boltdb.Checker {
-	return func(r *boltdb.Record) error { return check(r, content) }
+// stored checks the content of a message that its writer stores: see Stored.
+func Checker(stored func(r *boltdb.Record, m *Stored) error) boltdb.Checker {
+	return func(r *boltdb.Record) error { return check(r, stored) }
 }
 
-func check(r *boltdb.Record, content Content) error {
+// Stored is a message whose content its writer stores, in a check. The writer finds the message's id and value, as
+// Config.Content does, and calls Is.
+type Stored struct {
+	ID   uuidv7.ID
+	Key  []byte
+	Type string
+
+	sum uint32
+}
+
+// Is returns ErrCorrupt unless the message was appended with that id and value.
+func (s *Stored) Is(id uuidv7.ID, value []byte) error {
+	if s.ID != id || s.sum != checksum(value) {
+		return fmt.Errorf("%w: what was stored is not what was appended: message %s", codec.ErrCorrupt, id)
+	}
+	return nil
+}
+
+func check(r *boltdb.Record, stored func(r *boltdb.Record, m *Stored) error) error {
 	if r.IsBucket {
 		return checkBucket(r)
 	}
 	if len(r.Path) != 2 {
 		return errors.New("no record belongs there")
 	}
+	err := checkRecord(r, stored)
+	if err != nil && r.Name == "" && numbered(r) {
+		r.Name = fmt.Sprintf("slot or number %d", slotOf(r.Key))
+	}
+	return err
+}
+
+// numbered reports whether the key of a record is a slot or a number.
+func numbered(r *boltdb.Record) bool {
+	for _, other := range [...][]byte{metaBucket, tailsBucket, parkedBucket, discardedBucket} {
+		if bytes.Equal(r.Path[1], other) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkRecord(r *boltdb.Record, stored func(r *boltdb.Record, m *Stored) error) error {
 	value, err := codec.Unseal(r.Key, r.Value)
 	if err != nil {
 		return err
 	}
-	name := string(r.Path[1])
-	if !slices.Contains(
-		[]string{
-			string(metaBucket),
-			string(tailsBucket),
-			string(parkedBucket),
-			string(discardedBucket),
-		},
-		name,
-	) {
-		r.Name = fmt.Sprintf("slot or number %d", slotOf(r.Key))
+	if numbered(r) {
 		if len(r.Key) != 8 {
 			return fmt.Errorf("%w: the key has %d bytes", boltdb.ErrCorrupt, len(r.Key))
 		}
 	}
-	if name == string(messagesBucket) {
-		return checkMessage(r, content)
+	if bytes.Equal(r.Path[1], messagesBucket) {
+		return checkMessage(r, stored)
 	}
-	if check := checks[name]; check != nil {
+	if check := checks[string(r.Path[1])]; check != nil {
 		return check(r, value)
 	}
 	return nil
@@ -105,32 +132,41 @@ func checkTail(root *bbolt.Bucket, given, last uint64) error {
 }
 
 // checkMessage checks a message, and what it leads to.
-func checkMessage(r *boltdb.Record, content Content) error {
+func checkMessage(r *boltdb.Record, stored func(r *boltdb.Record, m *Stored) error) error {
 	row, err := decodeRow(r.Key, r.Value)
 	if err != nil || r.Tx == nil {
 		return err
 	}
-	r.Name = fmt.Sprintf("message %s in slot %d", row.message.ID, row.slot)
-	root := r.Tx.Bucket(rootBucket)
-	front, err := expiredSlot(root)
+	err = checkNeighbours(r, &row)
+	if m := &row.message; err == nil && m.Stored {
+		err = stored(r, &Stored{ID: m.ID, Key: m.Key, Type: m.Type, sum: row.sum})
+	}
 	if err != nil {
-		return err
+		r.Name = fmt.Sprintf("message %s in slot %d", row.message.ID, row.slot)
 	}
-	if before := slotKey(
-		row.slot - 1,
-	); row.slot-1 > front && root.Bucket(messagesBucket).Get(before) == nil &&
-		root.Bucket(skippedBucket).Get(before) == nil {
-		return fmt.Errorf("%w: the message in the slot before it is missing", boltdb.ErrCorrupt)
+	return err
+}
+
+// checkNeighbours checks what must be beside a message's row.
+func checkNeighbours(r *boltdb.Record, row *row) error {
+	var before [8]byte
+	binary.BigEndian.PutUint64(before[:], row.slot-1)
+	if r.Get(before[:], rootBucket, messagesBucket) == nil && r.Get(before[:], rootBucket, skippedBucket) == nil {
+		front, err := expiredSlot(r.Tx.Bucket(rootBucket))
+		if err != nil {
+			return err
+		}
+		if row.slot-1 > front {
+			return fmt.Errorf("%w: the message in the slot before it is missing", boltdb.ErrCorrupt)
+		}
 	}
-	if root.Bucket(skippedBucket).Get(r.Key) != nil && root.Bucket(waitingBucket).Get(r.Key) == nil {
+	if r.Get(r.Key, rootBucket, skippedBucket) != nil && r.Get(r.Key, rootBucket, waitingBucket) == nil {
 		return fmt.Errorf("%w: its slot was skipped and nothing says why", boltdb.ErrCorrupt)
 	}
 	if row.origin != row.slot {
-		if err := leads(root, movedBucket, row.origin); err != nil {
-			return err
-		}
+		return leads(r.Tx.Bucket(rootBucket), movedBucket, row.origin)
 	}
-	return content.complete(r.Tx, &row)
+	return nil
 }
 
 // checks are for records whose checksum is right, by bucket.
@@ -201,16 +237,24 @@ func leads(root *bbolt.Bucket, index []byte, slot uint64) error {
 	return nil
 }
 
-// Knows reports whether the message appended with the given slot exists, has expired or was discarded.
-func Knows(tx *bbolt.Tx, origin uint64) (bool, error) {
-	root := tx.Bucket(rootBucket)
-	slot, err := currentSlot(root, origin)
-	if err != nil || root.Bucket(messagesBucket).Get(slotKey(slot)) != nil {
-		return err == nil, err
+// Knows reports whether the message appended with the given slot exists, has expired or was discarded. r is any record
+// of the check, or one with no more than its Tx.
+func Knows(r *boltdb.Record, origin uint64) (bool, error) {
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], origin)
+	slot := origin
+	if moved := r.Get(key[:], rootBucket, movedBucket); moved != nil {
+		var err error
+		if slot, err = sealedSlot(key[:], moved); err != nil {
+			return false, err
+		}
+		binary.BigEndian.PutUint64(key[:], slot)
 	}
-	if gone, err := expired(root, slot); gone || err != nil {
+	if r.Get(key[:], rootBucket, messagesBucket) != nil {
+		return true, nil
+	}
+	if gone, err := expired(r.Tx.Bucket(rootBucket), slot); gone || err != nil {
 		return gone, err
 	}
-	key := slotKey(slot)
-	return isDiscarded(key, root.Bucket(skippedBucket).Get(key))
+	return isDiscarded(key[:], r.Get(key[:], rootBucket, skippedBucket))
 }

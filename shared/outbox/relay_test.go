@@ -81,7 +81,7 @@ func (r *rig) isSound() {
 		if record.Within(thingsBucket) || string(record.Key) == string(thingsBucket) {
 			return nil
 		}
-		return outbox.Checker(contentOfThing)(record)
+		return outbox.Checker(checkThing)(record)
 	})
 	if err != nil || len(done.Faults) > 0 {
 		r.t.Errorf("the file afterwards: %v %q", err, done.Faults)

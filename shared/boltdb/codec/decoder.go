@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func OpenRecord(key, sealed []byte, version byte) (Decoder, error) {
 		return d, err
 	}
 	if found := d.Byte(); d.bad || found != version {
-		return Decoder{}, fmt.Errorf("%w (version %d, key %x)", ErrVersion, found, key)
+		return Decoder{}, fmt.Errorf("%w (version %d, key %x)", ErrVersion, found, bytes.Clone(key))
 	}
 	return d, nil
 }

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func Seal(key, value []byte) []byte {
 // ends. A record that was changed, or stands under another key, is ErrCorrupt.
 func Unseal(key, sealed []byte) ([]byte, error) {
 	if len(sealed) < SealSize || binary.BigEndian.Uint32(sealed) != checksum(key, sealed[SealSize:]) {
-		return nil, fmt.Errorf("%w (key %x)", ErrCorrupt, key)
+		return nil, fmt.Errorf("%w (key %x)", ErrCorrupt, bytes.Clone(key)) // so that no caller's key escapes
 	}
 	return sealed[SealSize:], nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -15,8 +16,9 @@ import (
 // Checker checks the records of the indexes below a bucket.
 type Checker struct {
 	set *Set
-	// Entry, if set, checks one entry of the i-th index that a lookup may find.
-	Entry func(tx *bbolt.Tx, i int, hash Hash, rest []byte) error
+	// Entry, if set, checks one entry of the i-th index that a lookup may find. r is the record that has it. rest
+	// belongs to the record.
+	Entry func(r *boltdb.Record, i int, hash Hash, rest []byte) error
 }
 
 // NewChecker returns a Checker of the indexes below root.
@@ -26,6 +28,28 @@ func NewChecker(root []byte, specs []Spec) *Checker {
 
 // Check is like a boltdb.Checker for the bucket itself and all within it.
 func (c *Checker) Check(r *boltdb.Record) error {
+	err := c.check(r)
+	if err != nil {
+		r.Name = nameIn(r)
+	}
+	return err
+}
+
+// nameIn returns how people know a record.
+func nameIn(r *boltdb.Record) string {
+	switch {
+	case len(r.Path) == 1 && isSegment(r.Key):
+		return fmt.Sprintf("segment %d", segmentNumber(r.Key))
+	case len(r.Path) == 2 && len(r.Key) == 9:
+		return fmt.Sprintf("run %d", binary.BigEndian.Uint64(r.Key[1:]))
+	case len(r.Path) == 3 && len(r.Key) == 5 && len(r.Path[2]) == 9 && kinds[r.Key[0]] != "":
+		return fmt.Sprintf("%s %d of run %d", kinds[r.Key[0]], binary.BigEndian.Uint32(r.Key[1:]),
+			binary.BigEndian.Uint64(r.Path[2][1:]))
+	}
+	return ""
+}
+
+func (c *Checker) check(r *boltdb.Record) error {
 	switch len(r.Path) {
 	case 0:
 		return c.checkRoot(r)
@@ -39,6 +63,10 @@ func (c *Checker) Check(r *boltdb.Record) error {
 	case 2:
 		if isSegment(r.Path[1]) && !r.IsBucket {
 			return c.checkLogged(r)
+		}
+		if bytes.Equal(r.Key, forgottenName) && !r.IsBucket && c.index(r.Path[1]) != nil {
+			_, err := decodeForgotten(r.Value)
+			return err
 		}
 		if c.index(r.Path[1]) != nil && len(r.Key) == 9 {
 			return c.checkRun(r)
@@ -88,7 +116,6 @@ func (c *Checker) checkRoot(r *boltdb.Record) error {
 // checkRun checks a meta record, and whether its run is complete, or the bucket of a run.
 func (c *Checker) checkRun(r *boltdb.Record) error {
 	number := binary.BigEndian.Uint64(r.Key[1:])
-	r.Name = fmt.Sprintf("run %d", number)
 	if r.IsBucket {
 		if r.Key[0] != runName || r.Sequence != 0 {
 			return errors.New("nothing belongs there")
@@ -131,7 +158,6 @@ func countOf(b *bbolt.Bucket, kind byte) int {
 
 // checkSegment looks whether a segment has its last record.
 func (c *Checker) checkSegment(r *boltdb.Record) error {
-	r.Name = fmt.Sprintf("segment %d", segmentNumber(r.Key))
 	if r.Tx == nil || r.Sequence == 0 {
 		return nil
 	}
@@ -147,8 +173,9 @@ func (c *Checker) checkLogged(r *boltdb.Record) error {
 		return errors.New("nothing belongs there")
 	}
 	if n := binary.BigEndian.Uint64(r.Key); r.Tx != nil && n > 1 {
-		segment := r.Tx.Bucket(c.set.root).Bucket(r.Path[1])
-		if segment.Get(binary.BigEndian.AppendUint64(nil, n-1)) == nil {
+		var before [8]byte
+		binary.BigEndian.PutUint64(before[:], n-1)
+		if r.Get(before[:], c.set.root, r.Path[1]) == nil {
 			return fmt.Errorf("%w: the record before it is missing", boltdb.ErrCorrupt)
 		}
 	}
@@ -161,7 +188,7 @@ func (c *Checker) entry(r *boltdb.Record, x *Index, entry []byte) error {
 	if c.Entry == nil || r.Tx == nil {
 		return nil
 	}
-	return c.Entry(r.Tx, int(x.number), Hash(entry[:hashSize]), entry[hashSize:x.size])
+	return c.Entry(r, int(x.number), Hash(entry[:hashSize]), entry[hashSize:x.size])
 }
 
 // checkRecord checks a block of a run or a piece of its filter or first hashes.
@@ -172,17 +199,15 @@ func (c *Checker) checkRecord(r *boltdb.Record) error {
 		return errors.New("nothing belongs there")
 	}
 	run, number := binary.BigEndian.Uint64(r.Path[2][1:]), binary.BigEndian.Uint32(r.Key[1:])
-	r.Name = fmt.Sprintf("%s %d of run %d", kind, number, run)
 	value, err := codec.Unseal(sealKey(run, r.Key), r.Value)
 	if err != nil {
 		return err
 	}
 	exists := false
 	if r.Tx != nil {
-		index := r.Tx.Bucket(c.set.root).Bucket(r.Path[1])
-		exists = index.Get(nameOf(metaName, run)) != nil
+		exists = r.Get(nameOf(metaName, run), c.set.root, r.Path[1]) != nil
 		before := recordKey(r.Key[0], number-1)
-		if exists && number > 0 && index.Bucket(r.Path[2]).Get(before[:]) == nil {
+		if exists && number > 0 && r.Get(before[:], c.set.root, r.Path[1], r.Path[2]) == nil {
 			return fmt.Errorf("%w: the %s before it is missing", boltdb.ErrCorrupt, kind)
 		}
 	}
@@ -239,6 +264,51 @@ func (c *Checker) eachLogged(tx *bbolt.Tx, visit func(x *Index, entry []byte) er
 			return c.set.readRecord(segmentNumber(name), key, sealed, visit)
 		})
 	})
+}
+
+// Forgotten returns the time from which on the i-th index has all entries: see Set.Forget.
+func (c *Checker) Forgotten(tx *bbolt.Tx, i int) (time.Time, error) {
+	root := tx.Bucket(c.set.root)
+	if root == nil || root.Bucket([]byte(c.set.indexes[i].spec.Name)) == nil {
+		return time.Time{}, nil
+	}
+	return c.set.indexes[i].forgotten(tx)
+}
+
+// Name returns the name of the i-th index.
+func (c *Checker) Name(i int) string { return c.set.indexes[i].spec.Name }
+
+// Each visits the entries of the i-th index that a lookup may find, in any order. An entry that was added twice may
+// come twice. It ends with visit's first error, or at the first record that is damaged. rest belongs to the
+// transaction.
+func (c *Checker) Each(tx *bbolt.Tx, i int, visit func(hash Hash, rest []byte) error) error {
+	x := c.set.indexes[i]
+	one := func(entry []byte) error { return visit(Hash(entry[:hashSize]), entry[hashSize:x.size]) }
+	err := c.eachLogged(tx, func(of *Index, entry []byte) error {
+		if of != x {
+			return nil
+		}
+		return one(entry)
+	})
+	if err != nil {
+		return err
+	}
+	metas, _, err := x.list(tx)
+	for j := 0; j < len(metas) && err == nil; j++ {
+		r := newRun(x, &metas[j])
+		var b *bbolt.Bucket
+		if b, err = r.bucket(tx); err != nil {
+			return err
+		}
+		for number := uint32(0); number < r.blocks && err == nil; number++ {
+			var entries []byte
+			entries, err = r.block(b, number)
+			for ; len(entries) > 0 && err == nil; entries = entries[x.size:] {
+				err = one(entries)
+			}
+		}
+	}
+	return err
 }
 
 // Readable visits all entries of the i-th index that can be read, in any order, whatever else is missing or damaged. An

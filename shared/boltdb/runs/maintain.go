@@ -204,6 +204,14 @@ func (s *Set) replace(ctx context.Context, r *run, old []*run) error {
 			if err := o.deleteMeta(tx); err != nil {
 				return err
 			}
+			if r != nil {
+				continue
+			}
+			// Nothing has the entries any more.
+			after := time.Unix(int64(o.newest)+1, 0) //nolint:gosec // seconds
+			if err := s.Forget(tx, int(o.index.number), after); err != nil {
+				return err
+			}
 		}
 		// Later requests of this group still look into the old ones. They are deleted by another transaction.
 		tx.AfterCommit(func() {

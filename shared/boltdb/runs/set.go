@@ -254,6 +254,9 @@ func (x *Index) list(tx *bbolt.Tx) (runs []meta, dead []uint64, err error) {
 	known := map[uint64]bool{}
 	cursor := b.Cursor()
 	for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
+		if string(key) == string(forgottenName) {
+			continue
+		}
 		if value != nil {
 			m, err := decodeMeta(key, value)
 			if err != nil {
