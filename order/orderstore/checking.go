@@ -134,7 +134,8 @@ func (c *checking) read(id uuidv7.ID, r *row) error {
 		return err
 	}
 	id.PutText(c.id[:])
-	return r.content.share(&c.order, unsafe.String(&c.id[0], len(c.id)), r.placedAt)
+	text := unsafe.String(&c.id[0], len(c.id)) //nolint:gosec // nothing keeps c.order beyond the next record
+	return r.content.share(&c.order, text, r.placedAt)
 }
 
 // encode returns the payload of the order of a row. It is valid until the next call.
@@ -248,7 +249,8 @@ func (c content) share(o *event.Order, id string, placedAt time.Time) error {
 	lines, metadata := o.Lines[:0], o.Metadata
 	clear(metadata)
 	*o = event.Order{ID: id, PlacedAt: placedAt, Lines: lines, Metadata: metadata}
-	u := unpacker{codec.NewDecoder(c.bytes), unsafe.String(unsafe.SliceData(c.bytes), len(c.bytes))}
+	whole := unsafe.String(unsafe.SliceData(c.bytes), len(c.bytes)) //nolint:gosec // as long as the row's memory is
+	u := unpacker{codec.NewDecoder(c.bytes), whole}
 	unpackObject(&u, packedOrder, o)
 	return u.End()
 }

@@ -168,7 +168,8 @@ func TestReindex_FindsEveryOrderAgain(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if err := db.View(t.Context(), func(tx *bbolt.Tx) error { return complete(&boltdb.Record{Tx: tx}) }); err != nil {
+		err = db.View(t.Context(), func(tx *bbolt.Tx) error { return complete(&boltdb.Record{Tx: tx}) })
+		if err != nil {
 			t.Error(err)
 		}
 		if err := db.Close(); err != nil {

@@ -66,8 +66,6 @@ func TestCheck_NamesAnOrderThatIsInNoIndex(t *testing.T) {
 			if err := Reindex(t.Context(), db, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
-			_ = db.Close()
-			db, s = openStore(t, path)
 		}
 		_ = db.Close()
 		if faults := faultsOf(t, path); len(faults) > 0 {
@@ -112,7 +110,9 @@ func TestCheck_NamesAnEntryWhoseOrderIsMissing(t *testing.T) {
 	if late.ID != gone.ID {
 		t.Fatal("the third request is not answered with the second order")
 	}
-	err := db.Write(context.Background(), func(tx *boltdb.Tx) error { return tx.Bucket(ordersBucket).Delete(gone.ID[:]) })
+	err := db.Write(context.Background(), func(tx *boltdb.Tx) error {
+		return tx.Bucket(ordersBucket).Delete(gone.ID[:])
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

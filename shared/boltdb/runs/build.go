@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
@@ -18,6 +19,9 @@ type building struct {
 	block  []byte
 	ready  []record // for the next transaction
 	bytes  int
+
+	paced bool // it rests after each transaction
+	began time.Time
 }
 
 type record struct {
@@ -26,10 +30,11 @@ type record struct {
 }
 
 // build writes a run of the entries that next returns in ascending order, at most that many, until it returns nil. It
-// returns the run, which is to be put into the file with putMeta, or nil if there were no entries.
-func (s *Set) build(ctx context.Context, x *Index, most uint64, from, to uint64, next func() ([]byte, error)) (*run,
-	error) {
-	b := &building{index: x, meta: meta{from: from, to: to}}
+// returns the run, which is to be put into the file with putMeta, or nil if there were no entries. If paced, it leaves
+// most of the time to others.
+func (s *Set) build(ctx context.Context, x *Index, paced bool, most uint64, from, to uint64,
+	next func() ([]byte, error)) (*run, error) {
+	b := &building{index: x, meta: meta{from: from, to: to}, paced: paced, began: time.Now()}
 	if x.spec.Filter {
 		b.meta.buckets, b.filter.buckets = most, most
 	}
@@ -47,7 +52,7 @@ func (s *Set) build(ctx context.Context, x *Index, most uint64, from, to uint64,
 			}
 		}
 		b.add(entry)
-		if b.bytes >= s.config.Step {
+		if b.bytes >= b.step() {
 			if err := b.write(ctx); err != nil {
 				return nil, err
 			}
@@ -130,7 +135,55 @@ func (b *building) write(ctx context.Context) error {
 		return nil
 	})
 	b.ready, b.bytes = b.ready[:0], 0
+	if b.paced && err == nil {
+		b.index.set.rest(ctx, time.Since(b.began))
+	}
+	b.began = time.Now()
 	return err
+}
+
+const (
+	// pacedRest is how many times as long as it worked a merge rests where there are few runs. With more it is less.
+	pacedRest = 3
+	// pacedSteps is into how many the step of a merge is divided, so that a commit that has one takes little longer.
+	pacedSteps = 4
+	// behindTiers is at how many runs of an index merges are behind, in multiples of Config.Tier. A file of a thousand
+	// million entries has about half as many when they are not.
+	behindTiers = 6
+)
+
+// step is how many bytes a transaction writes.
+func (b *building) step() int {
+	if b.paced {
+		return b.index.set.config.Step / pacedSteps
+	}
+	return b.index.set.config.Step
+}
+
+// behind reports whether an index has so many runs that merges do not rest, and folds wait for them.
+func (s *Set) behind() bool { return s.early() < 0 }
+
+// early tells how far merges are from being behind: 1 where there are no runs, 0 at the limit, and less beyond it.
+func (s *Set) early() float64 {
+	most := 0
+	for _, runs := range s.state.Load().runs {
+		most = max(most, len(runs))
+	}
+	return 1 - float64(most)/float64(behindTiers*s.config.Tier)
+}
+
+// rest waits after a step that took so long, but no longer than until a segment is full.
+func (s *Set) rest(ctx context.Context, took time.Duration) {
+	if s.behind() || len(s.state.Load().frozen) > 0 {
+		return
+	}
+	timer := time.NewTimer(time.Duration(pacedRest * s.early() * float64(took)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.wake: // what comes next looks for a full segment
+	case <-ctx.Done():
+	}
 }
 
 // finish writes the last block, the filter and the first hashes.
@@ -146,7 +199,7 @@ func (b *building) finish(ctx context.Context) (*run, error) {
 	}{{filterName, filter}, {firstName, b.firsts}} {
 		for i, piece := range list.pieces {
 			b.put(list.kind, uint32(i), piece)
-			if b.bytes >= b.index.set.config.Step {
+			if b.bytes >= b.step() {
 				if err := b.write(ctx); err != nil {
 					return nil, err
 				}

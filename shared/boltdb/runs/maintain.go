@@ -103,8 +103,14 @@ func (s *Set) maintain(ctx context.Context, keep *Retention) error {
 	return ctx.Err()
 }
 
-// step does the most urgent thing, and reports whether there was any: folds, drops, merges.
+// step does the most urgent thing, and reports whether there was any: folds, drops, merges. Merges go first when they
+// are behind.
 func (s *Set) step(ctx context.Context, keep *Retention) (did bool, err error) {
+	if s.behind() {
+		if did, err = s.merge(ctx, keep); did || err != nil {
+			return did, err
+		}
+	}
 	if did, err = s.fold(ctx); did || err != nil {
 		return did, err
 	}
@@ -129,7 +135,7 @@ func (s *Set) fold(ctx context.Context) (bool, error) {
 		entries := old.tables[i].sorted()
 		count := uint64(len(entries) / x.size) //nolint:gosec // not negative
 		var err error
-		made[i], err = s.build(ctx, x, count, old.number, old.number, sortedEntries(entries, x.size))
+		made[i], err = s.build(ctx, x, false, count, old.number, old.number, sortedEntries(entries, x.size))
 		if err != nil {
 			return false, err
 		}

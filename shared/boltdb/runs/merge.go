@@ -25,7 +25,7 @@ func (s *Set) merge(ctx context.Context, keep *Retention) (bool, error) {
 	for _, r := range old {
 		m.sources = append(m.sources, &mergeSource{run: r})
 	}
-	made, err := s.build(ctx, old[0].index, entriesOf(old), old[0].from, old[len(old)-1].to, m.next)
+	made, err := s.build(ctx, old[0].index, true, entriesOf(old), old[0].from, old[len(old)-1].to, m.next)
 	if err != nil {
 		return false, err
 	}
@@ -131,7 +131,7 @@ func (m *merging) refill(source *mergeSource) error {
 	if source.next == r.blocks {
 		return nil
 	}
-	if len(m.set.state.Load().frozen) > 0 {
+	if len(m.set.state.Load().frozen) > 0 && !m.set.behind() {
 		if _, err := m.set.fold(m.ctx); err != nil {
 			return err
 		}
