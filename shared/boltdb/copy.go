@@ -33,7 +33,7 @@ var ErrCopyHeld = errors.New("the copy would keep pages of the database file fro
 	"try again when the machine has less to do")
 
 const (
-	copyChunk = 256 // pages that are read at once
+	copyChunk = 64 // pages that are read at once, before a rest
 	// copyAgain bounds the pages that the read transaction keeps in memory.
 	copyAgain = 8192
 	// copyPasses bounds the passes without a transaction.
@@ -107,7 +107,7 @@ func (c *copying) pass(ctx context.Context) (changed uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = c.each(ctx, high, free, true, func(first uint64, run []byte) error {
+	err = c.each(ctx, high, free, func(first uint64, run []byte) error {
 		changed += uint64(len(run)) / uint64(c.db.pageSize) //nolint:gosec // not negative
 		return c.send(first, run)
 	}, nil)
@@ -144,7 +144,7 @@ func (c *copying) finish(ctx context.Context, inspect func(*bbolt.Tx) error) (do
 		metas := m.pages()
 		_, _ = sum.Write(metas)
 		late = append(late, run{0, metas})
-		err = c.each(ctx, p.high, free, false, func(first uint64, pages []byte) error {
+		err = c.each(ctx, p.high, free, func(first uint64, pages []byte) error {
 			if kept += uint64(len(pages)) / uint64(p.size); kept > copyAgain { //nolint:gosec // not negative
 				return errCopyAgain
 			}
@@ -182,10 +182,8 @@ func (c *copying) pages(tx *bbolt.Tx) *pages {
 }
 
 // each calls changed with each run of pages below high that are not what was sent. Free pages count as zeros. all, if
-// not nil, gets every page. With paced set it rests between chunks.
-func (c *copying) each(
-	ctx context.Context, high uint64, free pageSet, paced bool, changed PageSink, all io.Writer,
-) error {
+// not nil, gets every page. It rests between chunks.
+func (c *copying) each(ctx context.Context, high uint64, free pageSet, changed PageSink, all io.Writer) error {
 	if grown := high + 1; uint64(len(c.hashes)) < grown {
 		c.hashes = append(c.hashes, make([]uint64, grown-uint64(len(c.hashes)))...)
 	}
@@ -228,7 +226,7 @@ func (c *copying) each(
 				return err
 			}
 		}
-		if ctx.Err() != nil || paced && !pause(ctx, time.Duration(c.rest*float64(time.Since(began)))) {
+		if ctx.Err() != nil || c.rest > 0 && !pause(ctx, time.Duration(c.rest*float64(time.Since(began)))) {
 			return context.Cause(ctx)
 		}
 	}

@@ -22,7 +22,8 @@ func (s *Set) Import(ctx context.Context, b *Batch) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.build(ctx, b.index, false, uint64(len(sorted)/b.index.size), number, number, //nolint:gosec // not negative
+	count := uint64(len(sorted) / b.index.size) //nolint:gosec // not negative
+	r, err := s.build(ctx, b.index, false, count, number, number,
 		sortedEntries(sorted, b.index.size))
 	if err != nil {
 		return err
