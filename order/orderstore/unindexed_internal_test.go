@@ -34,16 +34,15 @@ func placeUnindexed(t *testing.T, s *Store, r *order.Request) uuidv7.ID {
 			message: message{kind: "ORDER_CREATED", id: s.ids.Next()}, placedAt: r.PlacedAt, key: r.Key, hash: r.Hash,
 			content: rest.content,
 		}
-		payload, err := placed.payload(id)
+		m, err := placed.again(id)
 		if err != nil {
 			return err
 		}
-		m := placed.created(id, payload, rest.headers)
 		m.Stored = true
 		if placed.message.slot, err = s.outbox.Append(tx, m); err != nil {
 			return err
 		}
-		return tx.Bucket(ordersBucket).Put(id[:], encodeRow(id[:], &placed))
+		return tx.Bucket(ordersBucket).Put(id[:], encodeRow(nil, id[:], &placed))
 	})
 	if err != nil {
 		t.Fatal(err)
