@@ -405,7 +405,8 @@ func TestAsOf_SaysWhatWaits(t *testing.T) {
 func TestActivities_AreListed(t *testing.T) {
 	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders",`+
 		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0,`+
-		`"conflicts":0,"lag_by_partition":{"0":0,"1":0}}]}`; got != want {
+		`"conflicts":0,"lag_by_partition":{"0":0,"1":0},`+
+		`"kafka":{"state":"up","since":"2025-11-24T23:30:00Z"}}]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
