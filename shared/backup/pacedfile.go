@@ -6,7 +6,7 @@ import "os"
 // it is written in small parts, and flushed in steps, both in bytes.
 const (
 	pacedPart  = 64 << 10
-	pacedFlush = 1 << 20
+	pacedFlush = 128 << 10
 )
 
 // pacedFile writes a file beside a running service.
