@@ -30,7 +30,9 @@ func pageOf(r *report.Report) (page string, pictures map[string]*chart, err erro
 	p.line("- A run with a wrong count, or with an answer that is an error, has no figures.")
 	p.line("")
 	if r.Machine.LoadBefore > idle {
-		p.line("**The machine was not idle when the last run began, so its figures are rough.**")
+		p.line("**The load average was %.1f when the last run began. Unless that came from a row that was measured just",
+			r.Machine.LoadBefore)
+		p.line("before, its figures are rough.**")
 		p.line("")
 	}
 	p.ratios(r)
@@ -206,7 +208,7 @@ func describe(run *report.Run) string {
 	}
 	text += ", " + run.Date.Format("2 January 2006, 15:04 MST")
 	if run.Machine.LoadBefore > idle {
-		text += fmt.Sprintf(", when the machine was not idle (load %.1f)", run.Machine.LoadBefore)
+		text += fmt.Sprintf(", after a minute with a load average of %.1f", run.Machine.LoadBefore)
 	}
 	return text
 }
