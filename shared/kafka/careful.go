@@ -18,7 +18,7 @@ import (
 // goroutine.
 type Careful struct {
 	config ConsumerConfig
-	client *confluent.Consumer
+	client *bulkConsumer
 	logs   *logPump
 }
 
@@ -124,12 +124,9 @@ func (c *Careful) batch(ctx context.Context, from int64) (records []Record, err 
 		if len(records) > 0 {
 			wait = 0
 		}
-		switch event := c.client.Poll(int(wait.Milliseconds())).(type) {
-		case *confluent.Message:
-			if event.TopicPartition.Error != nil {
-				return nil, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
-			}
-			record := new(headerRoom).recordOf(event)
+		switch event := c.client.Poll(wait).(type) {
+		case *Record:
+			record := *event
 			if record.Offset < from {
 				continue
 			}

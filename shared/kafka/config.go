@@ -45,10 +45,10 @@ func newProducer(brokers []string, security *Security, logs chan confluent.LogEv
 }
 
 func newConsumer(brokers []string, security *Security, logs chan confluent.LogEvent,
-	more confluent.ConfigMap) (*confluent.Consumer, error) {
+	more confluent.ConfigMap) (*bulkConsumer, error) {
 	config, err := clientConfig(brokers, security, logs, more)
 	if err != nil {
 		return nil, err
 	}
-	return confluent.NewConsumer(config)
+	return newBulkConsumer(config)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/clock"
-	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/settings"
 )
@@ -68,7 +67,7 @@ func (c *ConsumerConfig) Validate(prefix string) error {
 // Fetch belongs to one goroutine. The other methods are safe for concurrent use.
 type Consumer struct {
 	config ConsumerConfig
-	client *confluent.Consumer
+	client *bulkConsumer
 	logs   *logPump
 	logger zerolog.Logger
 
@@ -87,7 +86,6 @@ type Consumer struct {
 	fault    chan error         // what ended the watch of the last Assign early
 	readings map[int32]*reading // an added partition has none until its first record
 	moved    []Reposition       // not returned yet
-	headers  headerRoom
 
 	mu       sync.Mutex
 	reads    bool // the partitions in position are assigned
@@ -198,7 +196,7 @@ func (c *Consumer) warnOfKeeping(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
-	admin, err := confluent.NewAdminClientFromConsumer(c.client)
+	admin, err := confluent.NewAdminClientFromConsumer(c.client.Consumer)
 	if err != nil {
 		return // the consumer is closed
 	}
@@ -245,13 +243,10 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 		if len(records) > 0 || len(c.moved) > 0 {
 			wait = 0
 		}
-		switch event := c.client.Poll(int(wait.Milliseconds())).(type) {
-		case *confluent.Message:
-			if event.TopicPartition.Error != nil {
-				return Fetched{}, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
-			}
+		switch event := c.client.Poll(wait).(type) {
+		case *Record:
 			c.down = false
-			record := c.headers.recordOf(event)
+			record := *event
 			if record.Partition != partition {
 				partition, from = record.Partition, c.reading(record.Partition)
 			}
@@ -377,38 +372,6 @@ func (c *Consumer) settle() {
 	}
 	clear(c.handed)
 	c.pass()
-}
-
-// headerRoom is memory for the headers of many records, so that one allocation serves them.
-type headerRoom []cloudevent.Header
-
-func (room *headerRoom) take(n int) []cloudevent.Header {
-	const many = 1024
-	if *room == nil { // it may be for one record only
-		*room = make([]cloudevent.Header, n)
-	} else if len(*room) < n {
-		*room = make([]cloudevent.Header, max(n, many))
-	}
-	taken := (*room)[:n:n]
-	*room = (*room)[n:]
-	return taken
-}
-
-func (room *headerRoom) recordOf(m *confluent.Message) Record {
-	r := Record{
-		Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset), LeaderEpoch: -1,
-		Timestamp: m.Timestamp, Key: m.Key, Value: m.Value,
-	}
-	if m.TopicPartition.LeaderEpoch != nil {
-		r.LeaderEpoch = *m.TopicPartition.LeaderEpoch
-	}
-	if len(m.Headers) > 0 {
-		r.Headers = room.take(len(m.Headers))
-		for i, h := range m.Headers {
-			r.Headers[i] = cloudevent.Header(h)
-		}
-	}
-	return r
 }
 
 // Partitions returns the partitions that are read. There are none before Assign has returned.

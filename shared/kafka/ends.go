@@ -156,7 +156,7 @@ func (c *Consumer) pass() {
 func (c *Consumer) askEnds(ctx context.Context, partitions []int32) (map[int32]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
-	admin, err := confluent.NewAdminClientFromConsumer(c.client)
+	admin, err := confluent.NewAdminClientFromConsumer(c.client.Consumer)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the ends of topic %s: %w", c.config.Topic, err)
 	}

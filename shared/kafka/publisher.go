@@ -10,6 +10,7 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/kafka/bulk"
 	"ordertally/shared/outbox"
 	"ordertally/shared/settings"
 )
@@ -100,6 +101,7 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 		}
 		if err := s.prepareUnlessDenied(ctx, p.config, id); err != nil {
 			p.patience.failed()
+			s.outage.Store(true)
 			s.Close()
 			return nil, outage(err)
 		}
@@ -135,7 +137,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"socket.timeout.ms": int(
 			min(p.patience.wait(), p.config.TransactionTimeout-time.Second).Milliseconds()),
 		"go.delivery.report.fields": "none",
-		"go.events.channel.size":    100,
+		"go.events.channel.size":    1000,
 		"go.produce.channel.size":   1,
 		"enable.idempotence":        true,
 		// Without it librdkafka repeats a commit whose connection broke, and does not tell (rule P6).
@@ -151,20 +153,26 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		return nil, err
 	}
 	logs.watch(producer.String())
-	admin, err := confluent.NewAdminClientFromProducer(producer)
-	if err != nil {
+	failed := func(err error) (*session, error) {
 		producer.Close()
 		logs.stop()
 		return nil, err
+	}
+	admin, err := confluent.NewAdminClientFromProducer(producer)
+	if err != nil {
+		return failed(err)
 	}
 	group, err := confluent.NewTestConsumerGroupMetadata(name)
 	if err != nil {
-		producer.Close()
-		logs.stop()
-		return nil, err
+		return failed(err)
+	}
+	sink, err := bulk.NewTopic(producer, p.config.Topic)
+	if err != nil {
+		return failed(err)
 	}
 	s := &session{
 		producer:      producer,
+		sink:          sink,
 		admin:         admin,
 		groupMeta:     group,
 		group:         name,

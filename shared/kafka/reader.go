@@ -28,7 +28,7 @@ type span struct{ start, end int64 }
 // reader reads the session's topic while nothing is published.
 type reader struct {
 	session *session
-	client  *confluent.Consumer
+	client  *bulkConsumer
 }
 
 // isolation says which records a reader sees, and what the end of a partition is for it.
@@ -86,14 +86,11 @@ func (r *reader) assign(next map[int32]int64) error {
 }
 
 // next waits for a record or the end of a partition. At the deadline it returns neither. After an end, more records of
-// the partition may follow later.
-func (r *reader) next(ctx context.Context, deadline time.Time) (*confluent.Message, *confluent.PartitionEOF, error) {
+// the partition may follow later. The record is the caller's until the next call.
+func (r *reader) next(ctx context.Context, deadline time.Time) (*Record, *confluent.PartitionEOF, error) {
 	for {
-		switch event := r.client.Poll(int(pollInterval.Milliseconds())).(type) {
-		case *confluent.Message:
-			if err := event.TopicPartition.Error; err != nil {
-				return nil, nil, fmt.Errorf("read topic %s: %w", r.session.name, err)
-			}
+		switch event := r.client.Poll(pollInterval).(type) {
+		case *Record:
 			return event, nil, nil
 		case confluent.PartitionEOF:
 			return nil, &event, nil
@@ -117,26 +114,25 @@ func (r *reader) silent() error {
 }
 
 // firsts returns the first record at or after each of the offsets in at. A partition that ends earlier has none.
-func (r *reader) firsts(ctx context.Context, at map[int32]int64) (map[int32]*confluent.Message, error) {
+func (r *reader) firsts(ctx context.Context, at map[int32]int64) (map[int32]*Record, error) {
 	if err := r.assign(at); err != nil {
 		return nil, err
 	}
-	first, ended := map[int32]*confluent.Message{}, map[int32]bool{}
+	first, ended := map[int32]*Record{}, map[int32]bool{}
 	for len(ended) < len(at) {
-		message, eof, err := r.next(ctx, time.Now().Add(readPatience))
+		record, eof, err := r.next(ctx, time.Now().Add(readPatience))
 		switch {
 		case err != nil:
 			return nil, err
 		case eof != nil:
 			ended[eof.Partition] = true
-		case message == nil:
+		case record == nil:
 			return nil, r.silent()
 		default:
-			partition := message.TopicPartition.Partition
-			if !ended[partition] {
-				first[partition] = message
+			if partition := record.Partition; !ended[partition] {
+				kept := *record
+				first[partition], ended[partition] = &kept, true
 			}
-			ended[partition] = true
 		}
 	}
 	return first, nil
@@ -213,34 +209,24 @@ func (s *session) Lost(ctx context.Context, records []outbox.StoredRecord) ([]ou
 }
 
 // envelopeOf returns the envelope of an order service's message, or false for any other record.
-func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
-	headers := make([]cloudevent.Header, len(m.Headers))
-	for i, h := range m.Headers {
-		headers[i] = cloudevent.Header(h)
-	}
-	envelope, err := cloudevent.Parse(headers)
+func envelopeOf(r *Record) (cloudevent.Envelope, bool) {
+	envelope, err := cloudevent.Parse(r.Headers)
 	return envelope, err == nil
 }
 
 // storedRecord returns a message of this lineage, or false if the record is nil or of another lineage. A message that
 // an operator had published again is left out too: its first record, in its place among the others, is what counts.
-func (s *session) storedRecord(m *confluent.Message) (outbox.StoredRecord, bool) {
-	if m == nil {
+func (s *session) storedRecord(r *Record) (outbox.StoredRecord, bool) {
+	if r == nil {
 		return outbox.StoredRecord{}, false
 	}
-	envelope, ok := envelopeOf(m)
-	if !ok || envelope.Lineage != s.lineage || republished(m) {
+	envelope, ok := envelopeOf(r)
+	if !ok || envelope.Lineage != s.lineage || cloudevent.Republished(r.Headers) {
 		return outbox.StoredRecord{}, false
 	}
 	id, _ := uuidv7.Parse(envelope.ID) // zero if it is not one of our ids
 	return outbox.StoredRecord{
-		Position: outbox.Position{Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset)},
+		Position: outbox.Position{Partition: r.Partition, Offset: r.Offset},
 		Slot:     envelope.Sequence, ID: id,
 	}, true
-}
-
-func republished(m *confluent.Message) bool {
-	return slices.ContainsFunc(m.Headers, func(h confluent.Header) bool {
-		return h.Key == cloudevent.HeaderRepublished
-	})
 }

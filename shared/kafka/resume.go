@@ -160,7 +160,7 @@ func (c *Consumer) describeTopic(ctx context.Context) (id string, partitions []i
 	failed := func(err error) (string, []int32, error) {
 		return "", nil, fmt.Errorf("ask for topic %s and its partitions: %w", c.config.Topic, err)
 	}
-	admin, err := confluent.NewAdminClientFromConsumer(c.client)
+	admin, err := confluent.NewAdminClientFromConsumer(c.client.Consumer)
 	if err != nil {
 		return failed(err)
 	}
@@ -292,6 +292,7 @@ func (c *Consumer) lookFurther(partition int32) error {
 	start, moved := c.readings[partition].aim()
 	c.note(partition, moved)
 	place := []confluent.TopicPartition{c.at(partition, start)}
+	c.client.drop(partition)
 	err := c.client.IncrementalUnassign(place)
 	if err == nil {
 		err = c.client.IncrementalAssign(place)

@@ -84,21 +84,21 @@ func (s *session) Scan(
 func (c *scan) read(ctx context.Context) error {
 	heard, looked, waits := time.Now(), time.Now(), false
 	for len(c.left) > 0 {
-		message, eof, err := c.reader.next(ctx, time.Now().Add(holdEvery))
+		record, eof, err := c.reader.next(ctx, time.Now().Add(holdEvery))
 		if err != nil {
 			return outage(err)
 		}
-		if message != nil || eof != nil {
+		if record != nil || eof != nil {
 			heard = time.Now()
 		}
 		switch {
-		case message != nil:
-			partition, offset := message.TopicPartition.Partition, int64(message.TopicPartition.Offset)
+		case record != nil:
+			partition, offset := record.Partition, record.Offset
 			end, reading := c.left[partition]
 			if !reading {
 				continue
 			}
-			if found, mine := c.session.storedRecord(message); mine && offset < end {
+			if found, mine := c.session.storedRecord(record); mine && offset < end {
 				c.chunk = append(c.chunk, found)
 			}
 			c.reached(partition, offset+1)
@@ -169,13 +169,13 @@ func (c *scan) whose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for partition, message := range first {
+	for partition, record := range first {
 		hidden := c.hidden[partition]
-		if int64(message.TopicPartition.Offset) != hidden.From {
+		if record.Offset != hidden.From {
 			continue
 		}
-		hidden.Since = message.Timestamp.UTC()
-		if envelope, ok := envelopeOf(message); ok {
+		hidden.Since = record.Timestamp.UTC()
+		if envelope, ok := envelopeOf(record); ok {
 			hidden.Lineage = envelope.Lineage
 		}
 		c.hidden[partition] = hidden

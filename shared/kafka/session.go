@@ -12,19 +12,21 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/crashpoint"
+	"ordertally/shared/kafka/bulk"
 	"ordertally/shared/outbox"
 )
 
 // session is one transactional producer.
 type session struct {
 	producer        *confluent.Producer
+	sink            *bulk.Topic // of the topic
 	admin           *confluent.AdminClient
 	groupMeta       *confluent.ConsumerGroupMetadata
 	patience        *patience
 	logs            *logPump
 	logger          zerolog.Logger
 	transactional   bool
-	watermarkClient *confluent.Consumer // sets the watermark if there are no transactions; else nil
+	watermarkClient *bulkConsumer // sets the watermark if there are no transactions; else nil
 	brokers         []string
 	security        *Security
 	name            string // of the topic
@@ -37,9 +39,11 @@ type session struct {
 	watermark outbox.Watermark
 	known     bool
 
-	ended        time.Time     // of the last transaction; zero without transactions
-	disconnected atomic.Bool   // an error event has arrived since the transaction began
-	broke        chan struct{} // closed when the topic may have changed
+	reports      atomic.Pointer[deliveries] // of the batch that is being sent, or nil
+	ended        time.Time                  // of the last transaction; zero without transactions
+	outage       atomic.Bool                // it could not be opened, or the outcome of a transaction is unknown
+	disconnected atomic.Bool                // an error event has arrived since the transaction began
+	broke        chan struct{}              // closed when the topic may have changed
 	breaking     sync.Once
 	denied       context.Context //nolint:containedctx // ends, with the cause, when a broker refuses the login
 	deny         context.CancelCauseFunc
@@ -51,23 +55,32 @@ type session struct {
 	closing      sync.Once
 }
 
-// watchEvents reads the event channel and notes errors. One broker that is away is no reason to check the topic again,
+// watchEvents reads the event channel, passes on delivery reports and notes errors. One broker that is away is no reason to check the topic again,
 // because other brokers have the acknowledged records.
 func (s *session) watchEvents() {
 	s.events.Go(func() {
 		for event := range s.producer.Events() {
-			if err, ok := event.(confluent.Error); ok {
-				s.disconnected.Store(true)
-				if denied(err) {
-					s.deny(err)
+			switch event := event.(type) {
+			case *confluent.Message:
+				if reports := s.reports.Load(); reports != nil {
+					reports.report(event)
 				}
-				if err.Code() == confluent.ErrAllBrokersDown {
-					s.trouble()
-				}
-				s.logger.Debug().Str("code", err.Code().String()).Bool("fatal", err.IsFatal()).Msg(err.Error())
+			case confluent.Error:
+				s.failed(event)
 			}
 		}
 	})
+}
+
+func (s *session) failed(err confluent.Error) {
+	s.disconnected.Store(true)
+	if denied(err) {
+		s.deny(err)
+	}
+	if err.Code() == confluent.ErrAllBrokersDown {
+		s.trouble()
+	}
+	s.logger.Debug().Str("code", err.Code().String()).Bool("fatal", err.IsFatal()).Msg(err.Error())
 }
 
 // trouble notes that the topic may have changed.
@@ -158,6 +171,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	if _, rejected := errors.AsType[*outbox.RejectedError](err); err == nil || rejected {
 		s.patience.went()
 	} else {
+		s.outage.Store(true)
 		s.patience.failed()
 	}
 	return positions, err
@@ -231,57 +245,42 @@ func (s *session) sendWatermark(ctx context.Context, watermark outbox.Watermark)
 // nil, and waits for it too.
 func (s *session) produce(ctx context.Context, records []outbox.Record, offsets func() error) ([]outbox.Position,
 	error) {
-	reports := make(chan confluent.Event, len(records)) // never blocks librdkafka's thread
-	var failure error
-	positions := make([]outbox.Position, len(records))
-	missing := 0 // delivery reports
-	var scratch confluent.Message
-	for i := range records {
-		if failure = s.send(ctx, &records[i], &positions[i], &scratch, reports); failure != nil {
-			break
-		}
-		missing++
+	reports := newDeliveries(records)
+	s.reports.Store(reports)
+	defer s.reports.Store(nil)
+	if taken, err := s.hand(ctx, records); err != nil {
+		reports.notTaken(taken, err)
+		offsets = nil
 	}
 	var added chan error
-	if failure == nil && offsets != nil {
+	if offsets != nil {
 		added = make(chan error, 1)
 		go func() { added <- offsets() }()
 	}
+	var failure error // of offsets
 	var late <-chan time.Time
-	for missing > 0 || added != nil {
+	purged := false
+	for {
+		missing, undelivered := reports.state()
+		if isRejected(undelivered) && !purged {
+			// Later messages of its partition are refused as out of order, and tried again for 9 s.
+			purged = true
+			s.purge()
+		}
+		if missing == 0 && added == nil {
+			return reports.positions, worse(failure, undelivered)
+		}
 		if missing == 0 && late == nil {
 			// When a frozen coordinator of the group has moved, librdkafka may still wait for the old one, for ever.
 			late = time.After(s.patience.wait() - shortestWait + time.Second)
 		}
 		select {
-		case event := <-reports:
-			missing--
-			message, ok := event.(*confluent.Message)
-			if !ok {
-				continue
-			}
-			if err := message.TopicPartition.Error; err != nil {
-				before := failure
-				failure = worse(failure, deliveryFailure(err))
-				if isRejected(failure) && !isRejected(before) {
-					// Later messages of its partition are refused as out of order, and tried again for 9 s.
-					s.purge()
-				}
-				continue
-			}
-			if message.TopicPartition.Offset < 0 {
-				failure = worse(failure, errNoOffset)
-			}
-			if position, ok := message.Opaque.(*outbox.Position); ok {
-				*position = outbox.Position{Partition: message.TopicPartition.Partition,
-					Offset: int64(message.TopicPartition.Offset)}
-			}
-		case err := <-added:
+		case <-reports.changed:
+		case failure = <-added:
 			added = nil
-			if err != nil {
+			if failure != nil {
 				// The cause is a refused message or an outage. The reports tell which, without waiting for what is in
 				// flight.
-				failure = worse(err, failure)
 				s.purge()
 			}
 		case <-late:
@@ -290,44 +289,28 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 			return nil, fmt.Errorf("wait for delivery reports: %w", ctx.Err())
 		}
 	}
-	return positions, failure
 }
-
-// errNoOffset makes the outcome of a batch unknown. The broker took a record for one that it had, and may not have it:
-// it accepts any first sequence number in a new partition. If it refuses a producer's first records there because it is
-// not its leader yet, and then accepts the next ones, the first ones count as repeated when they come again.
-var errNoOffset = errors.New("the broker took a message for a repeated one, so it may not have it")
 
 // purge drops the records that are queued or in flight. Their reports follow at once.
 func (s *session) purge() {
 	_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 }
 
-// send hands one record to librdkafka, which copies it. Its report has position as opaque. It uses the memory of
-// message.
-func (s *session) send(ctx context.Context, r *outbox.Record, position *outbox.Position, message *confluent.Message,
-	reports chan confluent.Event) error {
-	headers := message.Headers[:0]
-	for _, h := range r.Headers {
-		headers = append(headers, confluent.Header(h))
-	}
-	*message = confluent.Message{
-		TopicPartition: confluent.TopicPartition{Topic: &s.name, Partition: r.Partition},
-		Key:            r.Key, Value: r.Value, Headers: headers, Timestamp: r.Time, Opaque: position,
-	}
+// hand gives records to librdkafka, which copies them. After an error, taken says how many it has.
+func (s *session) hand(ctx context.Context, records []outbox.Record) (taken int, err error) {
 	for {
-		err := s.producer.Produce(message, reports)
-		var kafkaErr confluent.Error
-		if errors.As(err, &kafkaErr) && kafkaErr.Code() == confluent.ErrQueueFull {
-			if err := pause(ctx, time.Millisecond); err != nil {
-				return fmt.Errorf("hand a message to librdkafka: %w", err)
-			}
-			continue
+		n, err := s.sink.Produce(records[taken:])
+		taken += n
+		code, ok := errors.AsType[confluent.Error](err)
+		switch {
+		case err == nil:
+			return taken, nil
+		case !ok || code.Code() != confluent.ErrQueueFull:
+			return taken, deliveryFailure(err)
 		}
-		if err != nil {
-			return deliveryFailure(err)
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return taken, fmt.Errorf("hand a message to librdkafka: %w", err)
 		}
-		return nil
 	}
 }
 
@@ -355,22 +338,31 @@ func isRejected(err error) bool {
 	return ok
 }
 
-// Close implements outbox.Session. It drops an unfinished transaction, which the next session aborts.
+// Close implements outbox.Session. It drops an unfinished transaction, which the next session aborts. After an outage
+// it does not wait for the client: a broker that does not answer would hold up the next session, which fences this one.
 func (s *session) Close() {
 	s.closing.Do(func() {
 		s.unwatch()
-		closeInTime(s.logger, "producer", func() {
-			s.watching.Wait()
+		if s.transactional && s.outage.Load() {
 			s.purge()
-			s.calls.Wait()
-			s.admin.Close()
-			s.producer.Close()
-			s.events.Wait()
-			if s.watermarkClient != nil {
-				_ = s.watermarkClient.Close()
-			}
-			s.asking.Wait()
-			s.logs.stop()
-		})
+			closeBeside(s.closeClients)
+			return
+		}
+		closeInTime(s.logger, "producer", s.closeClients)
 	})
+}
+
+func (s *session) closeClients() {
+	s.watching.Wait()
+	s.purge()
+	s.calls.Wait()
+	s.admin.Close()
+	s.sink.Close()
+	s.producer.Close()
+	s.events.Wait()
+	if s.watermarkClient != nil {
+		_ = s.watermarkClient.Close()
+	}
+	s.asking.Wait()
+	s.logs.stop()
 }

@@ -19,7 +19,7 @@ import (
 // and commits nothing. It belongs to one goroutine.
 type SnapshotReader struct {
 	config ConsumerConfig
-	client *confluent.Consumer
+	client *bulkConsumer
 	admin  *confluent.AdminClient
 	logs   *logPump
 	topic  topic
@@ -47,7 +47,7 @@ func OpenSnapshot(ctx context.Context, config ConsumerConfig, logger zerolog.Log
 	}
 	r := &SnapshotReader{config: config, client: client, logs: logs, next: map[int32]int64{},
 		starts: map[int32]int64{}}
-	if r.admin, err = confluent.NewAdminClientFromConsumer(client); err == nil {
+	if r.admin, err = confluent.NewAdminClientFromConsumer(client.Consumer); err == nil {
 		err = r.look(ctx)
 	}
 	if err != nil {
@@ -123,13 +123,10 @@ func (r *SnapshotReader) read(ctx context.Context, waits func([]outbox.Hidden), 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		switch event := r.client.Poll(int(pollInterval.Milliseconds())).(type) {
-		case *confluent.Message:
-			if event.TopicPartition.Error != nil {
-				return event.TopicPartition.Error
-			}
+		switch event := r.client.Poll(pollInterval).(type) {
+		case *Record:
 			heard = time.Now()
-			record := new(headerRoom).recordOf(event)
+			record := *event
 			end, reading := left[record.Partition]
 			if reading && record.Offset < end {
 				chunk = append(chunk, record)

@@ -46,7 +46,7 @@ func Tail[T any](
 // tail reads a topic backwards from its end, one stretch of each partition at a time.
 type tail[T any] struct {
 	config ConsumerConfig
-	client *confluent.Consumer
+	client *bulkConsumer
 	look   func(*Record) T
 	seen   map[int32][]looked[T]
 }
@@ -86,7 +86,7 @@ func (t *tail[T]) read(ctx context.Context, most int) error {
 
 // spans asks for the offsets of the partitions' committed records.
 func (t *tail[T]) spans(ctx context.Context) (map[int32]span, error) {
-	admin, err := confluent.NewAdminClientFromConsumer(t.client)
+	admin, err := confluent.NewAdminClientFromConsumer(t.client.Consumer)
 	if err != nil {
 		return nil, err
 	}
@@ -129,13 +129,10 @@ func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		switch event := t.client.Poll(int(pollInterval.Milliseconds())).(type) {
-		case *confluent.Message:
-			if event.TopicPartition.Error != nil {
-				return event.TopicPartition.Error
-			}
+		switch event := t.client.Poll(pollInterval).(type) {
+		case *Record:
 			heard = time.Now()
-			r := new(headerRoom).recordOf(event)
+			r := *event
 			part, wanted := parts[r.Partition]
 			if wanted && r.Offset < part.end {
 				r.trim(t.config.MaxRecordBytes)

@@ -20,7 +20,7 @@ const watermarkTimeout = time.Second
 //
 // It is a consumer, because requests of librdkafka's admin API to a group's coordinator abort the whole process if the
 // connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
-func (s *session) newWatermarkClient() (*confluent.Consumer, error) {
+func (s *session) newWatermarkClient() (*bulkConsumer, error) {
 	client, err := newConsumer(s.brokers, s.security, s.logs.lines, confluent.ConfigMap{
 		"group.id": s.group, "enable.auto.commit": false, "isolation.level": "read_committed",
 	})
@@ -31,7 +31,7 @@ func (s *session) newWatermarkClient() (*confluent.Consumer, error) {
 }
 
 // closeLater closes a client in the background. That takes 0.1 s, and nothing need wait for it.
-func (s *session) closeLater(client *confluent.Consumer) {
+func (s *session) closeLater(client *bulkConsumer) {
 	s.asking.Go(func() {
 		closeInTime(s.logger, "consumer", func() { _ = client.Close() })
 	})
@@ -39,7 +39,7 @@ func (s *session) closeLater(client *confluent.Consumer) {
 
 // readWatermark asks for the lineage's committed offset until there is an answer or ctx ends. known is false if there
 // is no watermark.
-func readWatermark(ctx context.Context, client *confluent.Consumer, topic, lineage string) (
+func readWatermark(ctx context.Context, client *bulkConsumer, topic, lineage string) (
 	watermark outbox.Watermark, known bool, err error) {
 	partition := []confluent.TopicPartition{{Topic: &topic, Partition: 0}}
 	for {

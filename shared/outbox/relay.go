@@ -355,7 +355,7 @@ func (r *Relay) pace(ctx context.Context, session Session) bool {
 }
 
 // longestGather limits how long messages gather for a transaction.
-const longestGather = 20 * time.Millisecond
+const longestGather = 8 * time.Millisecond
 
 // gathers returns when the transaction after out should begin. If messages came while out was published, more will
 // come. They gather for as long as that took, because a transaction costs the publisher much the same whether it has
