@@ -94,6 +94,7 @@ func brokenCommits(t *testing.T, p *proxy) {
 		"the commit is lost":                 {request: endTxnRequest, before: true},
 		"the answer to the mark is lost":     {request: txnOffsetCommitRequest},
 		"the answer to the messages is lost": {request: produceRequest},
+		"nobody answers the commit":          {request: endTxnRequest, silent: true},
 	} {
 		session := open()
 		publish := func() error {

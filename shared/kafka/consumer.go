@@ -138,6 +138,7 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		"enable.partition.eof":  true,
 		// With the default of 1 s a full local queue more than halves the rate: 121,000 against 308,000 records/s.
 		"fetch.queue.backoff.ms":     10,
+		"fetch.message.max.bytes":    128 << 10,
 		"queued.max.messages.kbytes": max(config.ReadAheadBytes>>10, 1),
 		"reconnect.backoff.ms":       int(config.RetryFirst.Milliseconds()),
 		"reconnect.backoff.max.ms":   int(config.RetryLimit.Milliseconds()),

@@ -16,19 +16,23 @@ type logPump struct {
 	ended sync.WaitGroup
 
 	watched atomic.Pointer[string]
-	broken  atomic.Bool // a connection of the watched client has broken
+	broken  atomic.Bool // a connection of the watched client has broken, or a request of it was not answered in time
 }
 
-// lineOfFailure is librdkafka's name for log lines about failed connections.
-const lineOfFailure = "FAIL"
+// librdkafka's names for log lines about failed connections, and about requests that were not answered in time.
+const (
+	lineOfFailure = "FAIL"
+	lineOfTimeout = "REQTMOUT"
+)
 
-// watch sets broken when a connection of the client with this name breaks. librdkafka sends no event for the connection
-// to a coordinator, to which commits go, or while another broker is up. Only its log tells.
+// watch sets broken when a connection of the client with this name breaks, or gives no answer in time. librdkafka sends
+// no event for the connection to a coordinator, to which commits go, or while another broker is up. Only its log tells.
 func (p *logPump) watch(client string) { p.watched.Store(&client) }
 
 func (p *logPump) note(line *confluent.LogEvent) {
 	const info = 6 // syslog's level; debug lines have this name for other things too
-	if name := p.watched.Load(); name != nil && line.Name == *name && line.Tag == lineOfFailure && line.Level <= info {
+	failed := line.Tag == lineOfFailure || line.Tag == lineOfTimeout
+	if name := p.watched.Load(); failed && name != nil && line.Name == *name && line.Level <= info {
 		p.broken.Store(true)
 	}
 }

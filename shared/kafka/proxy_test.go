@@ -26,10 +26,12 @@ type proxy struct {
 	ended sync.WaitGroup
 }
 
-// spoiling says which request breaks its connection next: before it is passed on, or when its answer comes.
+// spoiling says which request breaks its connection next: before it is passed on, or when its answer comes. A silent
+// one stays open, and nothing is passed on any more.
 type spoiling struct {
 	request uint16
 	before  bool
+	silent  bool
 }
 
 func startProxy(t *testing.T) *proxy {
@@ -88,7 +90,10 @@ func (p *proxy) pass(client, broker net.Conn) {
 			key, id := binary.BigEndian.Uint16(frame[4:]), binary.BigEndian.Uint32(frame[8:])
 			if s := p.spoil.Load(); s != nil && s.request == key && p.spoil.CompareAndSwap(s, nil) {
 				p.cuts.Add(1)
-				if s.before {
+				if s.silent {
+					_, _ = io.Copy(io.Discard, client)
+				}
+				if s.before || s.silent {
 					return
 				}
 				cut.Store(int64(id) + 1)

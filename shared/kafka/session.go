@@ -55,8 +55,8 @@ type session struct {
 	closing      sync.Once
 }
 
-// watchEvents reads the event channel, passes on delivery reports and notes errors. One broker that is away is no reason to check the topic again,
-// because other brokers have the acknowledged records.
+// watchEvents reads the event channel, passes on delivery reports and notes errors. One broker that is away is no
+// reason to check the topic again, because other brokers have the acknowledged records.
 func (s *session) watchEvents() {
 	s.events.Go(func() {
 		for event := range s.producer.Events() {

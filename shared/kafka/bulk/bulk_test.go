@@ -148,7 +148,7 @@ func TestQueue_ReadsWhatTopicWrote(t *testing.T) {
 			if len(r.Value) > 1000 && len(sent) > 10 {
 				continue
 			}
-			r.Partition = int32(len(sent) % 2) //nolint:gosec // 0 or 1
+			r.Partition = int32(len(sent) % 2)
 			sent, want[r.Partition] = append(sent, r), append(want[r.Partition], r)
 		}
 	}
@@ -174,7 +174,8 @@ func TestQueue_ReadsWhatTopicWrote(t *testing.T) {
 				same = same && reflect.DeepEqual(r.Headers[j], w.Headers[j])
 			}
 			if !same {
-				t.Fatalf("partition %d, record %d: got %.300q, want %.300q", partition, i, fmt.Sprint(r), fmt.Sprint(*w))
+				t.Fatalf("partition %d, record %d: got %.300q, want %.300q", partition, i, fmt.Sprint(r),
+					fmt.Sprint(*w))
 			}
 		}
 	}

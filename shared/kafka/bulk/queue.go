@@ -168,11 +168,11 @@ func (q *Queue) take(n int) []cloudevent.Header {
 type unpacker struct{ data []byte }
 
 func (u *unpacker) int64() int64 {
-	return int64(binary.NativeEndian.Uint64(u.bytes(8))) //nolint:gosec // the same bits
+	return int64(binary.NativeEndian.Uint64(u.bytes(8)))
 }
 
 func (u *unpacker) int32() int32 {
-	return int32(binary.NativeEndian.Uint32(u.bytes(4))) //nolint:gosec // the same bits
+	return int32(binary.NativeEndian.Uint32(u.bytes(4)))
 }
 
 // bytes returns the next n bytes, or nil if n is -1.

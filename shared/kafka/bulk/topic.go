@@ -61,15 +61,19 @@ func (t *Topic) Produce(records []outbox.Record) (taken int, err error) {
 // pack appends a bulk_outgoing and what follows it.
 func pack(to []byte, r *outbox.Record) []byte {
 	order := binary.NativeEndian
-	to = order.AppendUint64(to, uint64(r.Time.UnixMilli()))                                            //nolint:gosec // the same bits
-	for _, n := range [...]int32{r.Partition, sizeOf(r.Key), sizeOf(r.Value), int32(len(r.Headers))} { //nolint:gosec // few
-		to = order.AppendUint32(to, uint32(n)) //nolint:gosec // the same bits
+	var timestamp int64 // librdkafka takes 0 for now
+	if !r.Time.IsZero() {
+		timestamp = r.Time.UnixMilli()
+	}
+	to = order.AppendUint64(to, uint64(timestamp))
+	for _, n := range [...]int32{r.Partition, sizeOf(r.Key), sizeOf(r.Value), int32(len(r.Headers))} {
+		to = order.AppendUint32(to, uint32(n))
 	}
 	to = append(append(to, r.Key...), r.Value...)
 	for i := range r.Headers {
 		h := &r.Headers[i]
-		to = order.AppendUint32(to, uint32(len(h.Key)))      //nolint:gosec // no header has 4 GiB
-		to = order.AppendUint32(to, uint32(sizeOf(h.Value))) //nolint:gosec // the same bits
+		to = order.AppendUint32(to, uint32(len(h.Key)))
+		to = order.AppendUint32(to, uint32(sizeOf(h.Value)))
 		to = append(append(append(to, h.Key...), 0), h.Value...)
 	}
 	return to
@@ -80,5 +84,5 @@ func sizeOf(value []byte) int32 {
 	if value == nil {
 		return -1
 	}
-	return int32(len(value)) //nolint:gosec // Kafka's own limit is 2 GiB
+	return int32(len(value))
 }
