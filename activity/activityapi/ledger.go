@@ -73,7 +73,7 @@ type ParkedMessage struct {
 	Bytes int `json:"bytes" minimum:"0"`
 	// The size of the whole record if it was too large to be kept. Its value is then left out, and perhaps its key and
 	// its last headers. Left out otherwise.
-	TooLarge int `json:"record_bytes,omitempty" minimum:"0"`
+	TooLarge int `json:"record_bytes,omitzero" minimum:"0"`
 }
 
 func listed(k *activity.Kept) ParkedMessage {

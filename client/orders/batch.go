@@ -38,7 +38,10 @@ type BatchAnswer struct {
 	Status int `json:"status"`
 	// Line is the number of the line in its request, from 1.
 	Line int `json:"line"`
-	// Order is what a PlacedOrder is made from, as the service wrote it. Nil if the line was refused.
+	// ID is the order's, if return=minimal was preferred. "" otherwise.
+	ID string `json:"id"`
+	// Order is what a PlacedOrder is made from, as the service wrote it. Nil if the line was refused, or return=minimal
+	// was preferred.
 	Order jsontext.Value `json:"order"`
 	// Replayed says that an earlier request or line had placed the order.
 	Replayed bool `json:"replayed"`
@@ -48,10 +51,13 @@ type BatchAnswer struct {
 	Problem *client.Problem `json:"problem"`
 }
 
-// Placed returns the order. It fails if the line was refused.
+// Placed returns the order. It fails if the line was refused, or return=minimal was preferred.
 func (a *BatchAnswer) Placed() (placed PlacedOrder, err error) {
 	if a.Problem != nil {
 		return placed, *a.Problem
+	}
+	if a.Order == nil {
+		return placed, errors.New("the answer has only the order's id, because return=minimal was preferred")
 	}
 	err = json.Unmarshal(a.Order, &placed)
 	return placed, err
@@ -59,7 +65,8 @@ func (a *BatchAnswer) Placed() (placed PlacedOrder, err error) {
 
 // PlaceBatchParams are the parameters of PlaceBatch.
 type PlaceBatchParams struct {
-	// Prefer is as in PlaceOrderParams, for all lines.
+	// Prefer is as in PlaceOrderParams, for all lines. With return=minimal the answers have ids instead of orders, and
+	// that is less work for both sides.
 	Prefer string
 }
 
@@ -144,7 +151,7 @@ func (b *sending) send(ctx context.Context, params PlaceBatchParams) error {
 			return fmt.Errorf("the answer of %s has a line that is none: %w", b.client.URL(), err)
 		}
 		if a.Line != b.done+1 || a.Line > len(b.left) || (a.Problem == nil) != (a.Status == http.StatusCreated) ||
-			a.Problem == nil && a.Order == nil {
+			a.Problem == nil && a.Order == nil && a.ID == "" {
 			return fmt.Errorf("the answer of %s has the line %.200s: is it the order service's?", b.client.URL(), line)
 		}
 		b.done++

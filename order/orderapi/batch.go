@@ -65,6 +65,7 @@ type batch struct {
 	admitted *admission.Batch
 	from     order.Origin
 	asked    bool // durability=kafka is preferred
+	minimal  bool // return=minimal is preferred
 
 	read, stored, acked chan *batchLine     // have room for all lines under way
 	underWay            chan struct{}       // bounds them
@@ -92,8 +93,9 @@ func (a *api) placeBatch(w http.ResponseWriter, r *http.Request) error {
 	defer admitted.Leave()
 	b := &batch{
 		api: a, r: r, duplex: duplex, text: newLineReader(duplex, order.MaxBody), admitted: admitted, from: origin(r),
-		asked: preferred(r.Header.Values(headerPrefer)) == string(ack.Kafka),
-		read:  make(chan *batchLine, windowLines+1), stored: make(chan *batchLine, windowLines+1),
+		asked:   preferred(r.Header.Values(headerPrefer), preferDurability) == string(ack.Kafka),
+		minimal: preferred(r.Header.Values(headerPrefer), preferReturn) == minimal,
+		read:    make(chan *batchLine, windowLines+1), stored: make(chan *batchLine, windowLines+1),
 		acked: make(chan *batchLine, windowLines+1), underWay: make(chan struct{}, windowLines),
 		room: semaphore.NewWeighted(windowBytes),
 	}
@@ -106,8 +108,13 @@ func (a *api) placeBatch(w http.ResponseWriter, r *http.Request) error {
 	header.Set("Content-Type", typeNDJSON)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	if b.asked {
-		header.Set(headerApplied, preference+"="+string(ack.Kafka))
+	switch {
+	case b.asked && b.minimal:
+		header.Set(headerApplied, appliedBoth)
+	case b.asked:
+		header.Set(headerApplied, appliedKafka)
+	case b.minimal:
+		header.Set(headerApplied, appliedMinimal)
 	}
 	if !b.run(first, long) {
 		panic(http.ErrAbortHandler) // the client takes no more answers, and must not take the last one for the end
@@ -337,8 +344,13 @@ func (b *batch) appendAnswer(text []byte, l *batchLine) []byte {
 	}
 	text = append(text, `{"status":201,"line":`...)
 	text = strconv.AppendInt(text, int64(l.number), 10)
-	text = append(text, `,"order":`...)
-	text = appendPlaced(text, &l.placed.Stored)
+	if b.minimal {
+		text = append(text, `,"id":"`...)
+		text = append(append(text, l.placed.ID.String()...), '"')
+	} else {
+		text = append(text, `,"order":`...)
+		text = appendPlaced(text, &l.placed.Stored)
+	}
 	if l.placed.Replayed {
 		text = append(text, `,"replayed":true`...)
 	}
@@ -355,11 +367,13 @@ type batchAnswer struct {
 	// The number of the line in the request's body, from 1. Blank lines are counted, and have no answer.
 	// Example: 1
 	Line int `json:"line" minimum:"1"`
-	// The order as it was placed. Left out if the line was refused.
+	// The id of the order that was placed, if the request preferred return=minimal. Left out otherwise.
+	ID string `json:"id,omitempty"`
+	// The order as it was placed. Left out if the line was refused, or the request preferred return=minimal.
 	Order *placedOrder `json:"order,omitempty"`
 	// Whether an earlier request or line had placed the order. Left out otherwise.
 	// Example: true
-	Replayed bool `json:"replayed,omitempty"`
+	Replayed bool `json:"replayed,omitzero"`
 	// Where the order is known to be. Left out if the line was refused.
 	Durability ack.Durability `json:"durability,omitempty"`
 	// Why the line was refused. Left out if the order was placed.

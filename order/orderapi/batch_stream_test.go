@@ -270,3 +270,32 @@ func TestBatch_TellsTheDurabilityOfEachLine(t *testing.T) {
 		t.Errorf("without the preference: %+v", got)
 	}
 }
+
+func TestBatch_AnswersWithIDsAlone(t *testing.T) {
+	service := acking(t, ack.Config{Wait: 100 * time.Millisecond})
+	c := batchOf(keyed("a", "1"), keyed("a", "1"), `{}`)
+	whole := c.lines(t, service)
+	published(t, service)
+	for preference, applied := range map[string]string{
+		"return=minimal":                   "return=minimal",
+		"wait=5, return=minimal":           "return=minimal",
+		"durability=kafka, return=minimal": "durability=kafka, return=minimal",
+	} {
+		c.header.Set("Prefer", preference)
+		resp, answer := c.do(t, service)
+		if got := resp.Header.Get("Preference-Applied"); got != applied {
+			t.Errorf("%s: applied is %q", preference, got)
+		}
+		lines := strings.Split(strings.TrimSpace(answer), "\n")
+		want := `{"status":201,"line":1,"id":"` + whole[0].Order.ID + `","replayed":true,"durability":"kafka"}`
+		if len(lines) != 3 || lines[0] != want || lines[1] != strings.Replace(want, `"line":1`, `"line":2`, 1) ||
+			!strings.HasPrefix(lines[2], `{"status":422,"line":3,"problem":{`) {
+			t.Errorf("%s: got %s\nwant %s", preference, answer, want)
+		}
+	}
+	c.header.Set("Prefer", "return=representation")
+	if resp, answer := c.do(t, service); resp.Header.Get("Preference-Applied") != "" ||
+		!strings.Contains(answer, `"order":{`) {
+		t.Errorf("return=representation: %s", answer)
+	}
+}

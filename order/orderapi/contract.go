@@ -98,6 +98,12 @@ var (
 			"does not confirm it in time, the answer is a 503 not_replicated. Other preferences are ignored.",
 		Schema: &openapi.Schema{Type: "string", Examples: []any{"durability=kafka"}},
 	}
+	batchPreferParameter = openapi.Parameter{
+		Name: headerPrefer,
+		Says: "return=minimal asks for the id of each order instead of the order. " + preferParameter.Says,
+		Schema: &openapi.Schema{Type: "string",
+			Examples: []any{appliedKafka, appliedMinimal, appliedBoth}},
+	}
 	durabilityHeader = openapi.Header{
 		Name: headerDurability, Required: true,
 		Says: "Where the message is known to be: on the service's disk (local), or committed in Kafka as well " +
@@ -106,7 +112,11 @@ var (
 	}
 	appliedHeader = openapi.Header{
 		Name: headerApplied, Says: "durability=kafka, when the request preferred that. Left out otherwise.",
-		Schema: openapi.Enum("durability=kafka"),
+		Schema: openapi.Enum(appliedKafka),
+	}
+	batchAppliedHeader = openapi.Header{
+		Name: headerApplied, Says: "The preferences that hold for all lines. Left out if there are none.",
+		Schema: openapi.Enum(appliedKafka, appliedMinimal, appliedBoth),
 	}
 )
 
@@ -320,10 +330,10 @@ func operations() map[string]openapi.Operation {
 				"refuse those behind it. What ends a batch early is told by its last line: neither that line nor one " +
 				"behind it was placed. If the answer is cut short, send the lines without an answer again, with the " +
 				"same keys.",
-			Headers: []openapi.Parameter{preferParameter},
+			Headers: []openapi.Parameter{batchPreferParameter},
 			Body:    lineBody(), BodyMedia: typeNDJSON, BodyExample: exampleLine,
 			Media: typeNDJSON, Answer: batchAnswer{}, AnswerExample: lineAnswer(),
-			AnswerHeaders: []openapi.Header{openapi.Fresh()[0], appliedHeader},
+			AnswerHeaders: []openapi.Header{openapi.Fresh()[0], batchAppliedHeader},
 			Problems: []problem.Kind{
 				problem.KindMalformedJSON, kindInvalidKey, kindTooManyLines, kindOverloaded,
 				// these are in lines

@@ -13,7 +13,13 @@ const (
 	headerPrefer     = "Prefer"
 	headerApplied    = "Preference-Applied"
 
-	preference = "durability"
+	preferDurability = "durability"
+	preferReturn     = "return"
+
+	appliedKafka   = preferDurability + "=" + string(ack.Kafka)
+	minimal        = "minimal"
+	appliedMinimal = preferReturn + "=" + minimal
+	appliedBoth    = appliedKafka + ", " + appliedMinimal
 )
 
 // durabilities are values of a header field. Nobody changes them.
@@ -22,14 +28,14 @@ var durabilities = map[ack.Durability][]string{ack.Local: {string(ack.Local)}, a
 // acknowledge waits until an answer may leave, and sets its headers. It comes after the placement, so that admission
 // measures only how long the file takes.
 func (a *api) acknowledge(w http.ResponseWriter, r *http.Request, answer ack.Answer) (ack.Durability, error) {
-	answer.Asked = preferred(r.Header.Values(headerPrefer)) == string(ack.Kafka)
+	answer.Asked = preferred(r.Header.Values(headerPrefer), preferDurability) == string(ack.Kafka)
 	durability, err := a.Acks.Wait(r.Context(), answer)
 	if err != nil {
 		return "", err
 	}
 	w.Header()[headerDurability] = durabilities[durability]
 	if answer.Asked {
-		w.Header().Set(headerApplied, preference+"="+string(ack.Kafka))
+		w.Header().Set(headerApplied, appliedKafka)
 	}
 	return durability, nil
 }
@@ -46,13 +52,13 @@ func confirmed(p order.Publication) order.Publication {
 	return next
 }
 
-// preferred returns the durability that is preferred in Prefer headers (RFC 7240), or "". The first one of that name
-// counts. Other preferences, and parameters behind a semicolon, do not matter. A malformed part says nothing.
-func preferred(headers []string) string {
+// preferred returns the value of a preference in Prefer headers (RFC 7240), or "". The first one of that name counts.
+// Other preferences, and parameters behind a semicolon, do not matter. A malformed part says nothing.
+func preferred(headers []string, name string) string {
 	for _, header := range headers {
 		for _, member := range splitQuoted(header, ',') {
 			given, value, _ := strings.Cut(splitQuoted(member, ';')[0], "=")
-			if !strings.EqualFold(trimBlank(given), preference) {
+			if !strings.EqualFold(trimBlank(given), name) {
 				continue
 			}
 			value = trimBlank(value)

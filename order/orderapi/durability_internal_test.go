@@ -31,7 +31,7 @@ func TestPreferred_ReadsThePreferHeader(t *testing.T) {
 		{[]string{`\`}, ""},
 		{[]string{`"\`}, ""},
 	} {
-		if got := preferred(tc.headers); got != tc.want {
+		if got := preferred(tc.headers, preferDurability); got != tc.want {
 			t.Errorf("%q: %q, want %q", tc.headers, got, tc.want)
 		}
 	}
@@ -41,11 +41,11 @@ func FuzzPreferred(f *testing.F) {
 	f.Add("respond-async, durability=\"kafka\"; x=1")
 	f.Add(`"\`)
 	f.Fuzz(func(t *testing.T, header string) {
-		alone := preferred([]string{header})
-		if behind := preferred([]string{"wait=10", header}); behind != alone {
+		alone := preferred([]string{header}, preferDurability)
+		if behind := preferred([]string{"wait=10", header}, preferDurability); behind != alone {
 			t.Errorf("%q: %q alone, %q behind another header", header, alone, behind)
 		}
-		if again := preferred([]string{"durability=kafka", header}); again != "kafka" {
+		if again := preferred([]string{"durability=kafka", header}, preferDurability); again != "kafka" {
 			t.Errorf("%q replaces an earlier one: %q", header, again)
 		}
 	})

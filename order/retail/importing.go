@@ -110,11 +110,12 @@ func (im *importing) batch(ctx context.Context, invoices []Invoice) error {
 		lines[i] = orders.BatchLine{OrderDraft: invoices[i].Draft, IdempotencyKey: KeyPrefix + invoices[i].Number}
 	}
 	first := invoices[0].Number
-	err := im.client.PlaceBatch(ctx, orders.PlaceBatchParams{}, lines, func(i int, a *orders.BatchAnswer) {
+	note := func(i int, a *orders.BatchAnswer) {
 		if err := im.answered(&invoices[i], a); err != nil {
 			end(err)
 		}
-	})
+	}
+	err := im.client.PlaceBatch(ctx, orders.PlaceBatchParams{Prefer: "return=minimal"}, lines, note)
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}

@@ -234,6 +234,12 @@ func (s *skeletonWalk) tree(root uint64) error {
 		if first.leaf {
 			break
 		}
+		// The leaves of a large tree are not looked at, so that they need not be listed either.
+		leaves, err := s.aboveLeaves(&first)
+		if err != nil {
+			return err
+		}
+		unread := leaves && len(level) > smallTree
 		ahead(s.pages, level)
 		var below []step
 		for _, at := range level {
@@ -255,8 +261,15 @@ func (s *skeletonWalk) tree(root uint64) error {
 				if child < firstPage || child >= s.pages.high {
 					return pageError(id, "it leads to page %d: there are %d", child, s.pages.high)
 				}
-				below = append(below, step{child, n.elements[i].key})
+				if !unread {
+					below = append(below, step{child, n.elements[i].key})
+				} else if err := s.claim(child, 1); err != nil { // even if it turns out to be a branch
+					return err
+				}
 			}
+		}
+		if unread {
+			return nil
 		}
 		level = below
 	}
@@ -288,6 +301,19 @@ func (s *skeletonWalk) tree(root uint64) error {
 		}
 	}
 	return nil
+}
+
+// aboveLeaves reports whether the first page below a branch is a leaf.
+func (s *skeletonWalk) aboveLeaves(branch *node) (bool, error) {
+	if len(branch.elements) == 0 {
+		return false, nil
+	}
+	child := branch.elements[0].child
+	if child < firstPage || child >= s.pages.high {
+		return false, nil // that is told when all are looked at
+	}
+	n, err := s.pages.node(child)
+	return n.leaf, err
 }
 
 func (s *skeletonWalk) claim(id, count uint64) error {

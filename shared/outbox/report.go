@@ -23,7 +23,7 @@ type Report struct {
 	LogID string `json:"log_id,omitempty"`
 	// How many partitions new messages are spread over. Left out before the publisher was reached.
 	// Example: 6
-	Partitions int `json:"partitions,omitempty"`
+	Partitions int `json:"partitions,omitzero"`
 	// Each slot up to it is published, or its message waits or is parked under another.
 	// Example: 7
 	Position uint64 `json:"published_up_to"`

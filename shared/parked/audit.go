@@ -37,9 +37,9 @@ type AuditEntry struct {
 	// Why the message was parked. Left out when it was not.
 	Class string `json:"class,omitempty"`
 	// The sequence number that it was parked under. Left out when it had none.
-	Slot uint64 `json:"sequence,omitempty"`
+	Slot uint64 `json:"sequence,omitzero"`
 	// The sequence number that a retry gave it. Left out when it got none.
-	NewSlot uint64 `json:"new_sequence,omitempty"`
+	NewSlot uint64 `json:"new_sequence,omitzero"`
 	// What became of the message. Left out when the verb says it.
 	Outcome Outcome `json:"outcome,omitempty"`
 	// The operator's reason. Left out when none was given.

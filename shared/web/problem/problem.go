@@ -60,7 +60,7 @@ type Problem struct {
 	// Example: 2
 	//
 	// Complete sets it from RetryAfter.
-	RetrySeconds int `json:"retry_after,omitempty"`
+	RetrySeconds int `json:"retry_after,omitzero"`
 
 	// RetryAfter becomes the Retry-After header, rounded up to whole seconds. If it is 0, a 429 or a 503 says 1 second,
 	// and other statuses have no such header.
