@@ -10,6 +10,7 @@ import (
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/kafka/bulk"
@@ -194,6 +195,7 @@ func TestTopic_SaysWhatWasTaken(t *testing.T) {
 		t.Fatalf("%d, %v", taken, err)
 	}
 	offsets(t, p, 1)
+	clocktest.Eventually(t, "librdkafka has room for three", func() bool { return p.Len() == 0 })
 	taken, err = s.Produce([]outbox.Record{small, small, small, small, small})
 	if taken != 3 || code(err) != confluent.ErrQueueFull {
 		t.Fatalf("%d, %v", taken, err)
