@@ -37,3 +37,6 @@ func clip(text string) string {
 	}
 	return text
 }
+
+// errRejected ends a session whose batch was refused. The refusal is dealt with, and the next session follows at once.
+var errRejected = errors.New("a batch was rejected")

@@ -10,59 +10,7 @@ import (
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/service/lifecycle"
-	"ordertally/shared/settings"
 )
-
-// RelayConfig configures a Relay. The zero value is ready for use. Some fields are settings.
-type RelayConfig struct {
-	// How long to wait for more messages before sending what there is.
-	//
-	// It counts from when the relay saw the first of them. Messages that must be read from the file are a backlog and
-	// do not wait.
-	Linger time.Duration `name:"linger" default:"0s" range:"0s..1m"`
-	// Most messages in one transaction.
-	BatchMessages int `name:"batch-messages" default:"10000" range:"1..1000000"`
-	// About the most bytes in one transaction.
-	BatchBytes int `name:"batch-bytes" default:"8388608" range:"1..1073741824" unit:"bytes"`
-	// Refusals after which a message is parked.
-	//
-	// Only refusals count that are the message's own fault, and no outage.
-	MaxAttempts int `name:"max-attempts" default:"10" range:"1..1000000"`
-	// Retry is the wait between attempts at one message.
-	Retry Backoff `embed:"" prefix:"retry-"`
-
-	// Outage is the wait between attempts to reach the publisher. Default: 100 ms, doubled up to 2 s, with full jitter.
-	Outage Backoff `kong:"-"`
-	// OpenTimeout limits one attempt to open a session. Default 15 s.
-	OpenTimeout time.Duration `kong:"-"`
-	// PublishTimeout limits one transaction. After it the outcome is unknown. Default 20 s.
-	PublishTimeout time.Duration `kong:"-"`
-	// CheckEvery is how often the relay checks that the publisher still has what was last published. It also checks at
-	// the start of each session. Default 1 h.
-	CheckEvery time.Duration `kong:"-"`
-	// Recovery compares file and publisher when a session begins. Default nil: the publisher's watermark is taken as
-	// true.
-	Recovery Recovery `kong:"-"`
-	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min. Every step has a
-	// limit well below that, in an outage too. So a longer one will not end by itself.
-	StallAfter time.Duration `kong:"-"`
-}
-
-func (c *RelayConfig) setDefaults() {
-	settings.Fill(c)
-	setDefault(&c.Outage, Backoff{First: 100 * time.Millisecond, Factor: 2, Limit: 2 * time.Second})
-	setDefault(&c.OpenTimeout, 15*time.Second)
-	setDefault(&c.PublishTimeout, 20*time.Second)
-	setDefault(&c.CheckEvery, time.Hour)
-	setDefault(&c.StallAfter, lifecycle.StallAfter)
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
 
 // Relay publishes what an Outbox holds, in slot order.
 type Relay struct {
@@ -244,6 +192,104 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		}
 	}
 	return progressed, nil
+}
+
+// next returns the batch after the position: what was prepared, and what came since then. It leaves out messages that
+// must wait. A batch was prepared in vain if the one before it was not published after all.
+func (r *Relay) next(ctx context.Context) (*outgoing, error) {
+	position := r.outbox.position.Load()
+	out := r.ahead
+	r.ahead = nil
+	if out == nil || out.from != position {
+		out = &outgoing{from: position, to: position, previous: r.previous, last: map[int32]uint64{}}
+		if err := r.fill(ctx, out); err != nil {
+			return nil, err
+		}
+	} else if n, bytes, more := out.room(r.batchCap, r.config.BatchBytes); more {
+		rows, _ := r.outbox.queue.take(out.to, n, bytes)
+		if len(rows) > 0 {
+			out.add(rows, rows[len(rows)-1].slot)
+		}
+	}
+	found := len(out.rows)
+	var err error
+	if out.rows, err = r.hold(ctx, out.rows); err != nil {
+		return nil, err
+	}
+	if len(out.rows) < found { // other messages precede those behind
+		out.records, out.previous, out.last = nil, r.previous, map[int32]uint64{}
+	}
+	r.encode(out)
+	return out, nil
+}
+
+// prepare prepares the batch after out while out is being published, if there is one. It changes nothing but memory, so
+// the result can be dropped (rules P2 and P6): whoever takes it decides which messages wait, and whether out was
+// published.
+func (r *Relay) prepare(ctx context.Context, out *outgoing) {
+	ahead := out.after()
+	if err := r.fill(ctx, ahead); err != nil {
+		return // the next to read it meets the same error
+	}
+	r.encode(ahead)
+	r.ahead = ahead
+}
+
+// fill adds the messages after out.to from memory, or else from the database, within the limits of a batch.
+func (r *Relay) fill(ctx context.Context, out *outgoing) error {
+	rows, first := r.outbox.queue.take(out.to, r.batchCap, r.config.BatchBytes)
+	if len(rows) > 0 {
+		out.add(rows, rows[len(rows)-1].slot)
+		return nil
+	}
+	if out.to >= r.outbox.queue.lastSlot() {
+		return nil
+	}
+	rows, to, err := r.outbox.read(ctx, out.to, first, r.batchCap, r.config.BatchBytes)
+	if err != nil {
+		return err
+	}
+	out.add(rows, to)
+	return nil
+}
+
+// republish makes one transaction of a republication, if there is one and it may go on. sent reports whether it did.
+// The caller has seen that no live message waits.
+func (r *Relay) republish(ctx context.Context, session Session) (sent bool, err error) {
+	if r.again == nil {
+		select {
+		case r.again = <-r.outbox.republishing:
+		default:
+			return false, nil
+		}
+	}
+	if time.Now().Before(r.againDue) {
+		return false, nil
+	}
+	job, began := r.again, time.Now()
+	rows, records, n, err := r.outbox.recordsRepublished(ctx, job)
+	if err != nil {
+		return false, Fatal(err)
+	}
+	if len(records) > 0 {
+		_, err = r.transact(ctx, session, records, r.outbox.position.Load(), nil)
+		if rejected, ok := errors.AsType[*RejectedError](err); ok {
+			r.up()
+			return true, job.rejected(rows, rejected)
+		}
+		if err != nil {
+			return false, err
+		}
+		r.up()
+	}
+	job.passed(n, len(records))
+	r.metrics.requested.Add(float64(len(records)))
+	r.againDue = time.Now().Add(time.Since(began))
+	if len(job.rest) == 0 {
+		close(job.done)
+		r.again = nil
+	}
+	return true, nil
 }
 
 // seePartitions checks that the log has the partitions that messages go to. If the log was recreated with fewer, the

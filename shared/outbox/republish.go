@@ -3,7 +3,6 @@ package outbox
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,37 +12,6 @@ import (
 
 	"ordertally/shared/event/cloudevent"
 )
-
-// Republication is a message that was published long ago, as the caller still has it.
-type Republication struct {
-	// Origin is the slot that Append returned.
-	Origin uint64
-	// Message is what was appended. The outbox prefers its own row, as long as retention has not deleted it.
-	Message Message
-}
-
-// Republished says what became of messages that were to be published once more.
-type Republished struct {
-	Sent int
-	// Left are those that were not sent because they are not published: their states, by origin.
-	Left map[uint64]State
-	// Refused are the origins of those that the publisher refuses now, such as those above a limit that was lowered.
-	Refused []uint64
-}
-
-// Limits of one transaction of a republication. Live messages wait for one such transaction at most.
-const (
-	republishRows  = 500
-	republishBytes = 1 << 20
-)
-
-// republishing is a call of Republish that the relay works on. done is closed when the relay is through with it.
-type republishing struct {
-	rest   []Republication
-	most   int // messages in the next transaction; halved to find one that is refused
-	result Republished
-	done   chan struct{}
-}
 
 // Republish publishes messages once more, for readers that lost them or came later. It returns when they stand in the
 // log. Readers that had them refuse them (rule C3a).
@@ -72,75 +40,6 @@ func (o *Outbox) Republish(ctx context.Context, messages []Republication) (Repub
 	case <-ctx.Done():
 		return Republished{}, ctx.Err()
 	}
-}
-
-// republish makes one transaction of a republication, if there is one and it may go on. sent reports whether it did.
-// The caller has seen that no live message waits.
-func (r *Relay) republish(ctx context.Context, session Session) (sent bool, err error) {
-	if r.again == nil {
-		select {
-		case r.again = <-r.outbox.republishing:
-		default:
-			return false, nil
-		}
-	}
-	if time.Now().Before(r.againDue) {
-		return false, nil
-	}
-	job, began := r.again, time.Now()
-	rows, records, n, err := r.outbox.recordsRepublished(ctx, job)
-	if err != nil {
-		return false, Fatal(err)
-	}
-	if len(records) > 0 {
-		_, err = r.transact(ctx, session, records, r.outbox.position.Load(), nil)
-		if rejected, ok := errors.AsType[*RejectedError](err); ok {
-			r.up()
-			return true, job.rejected(rows, rejected)
-		}
-		if err != nil {
-			return false, err
-		}
-		r.up()
-	}
-	job.passed(n, len(records))
-	r.metrics.requested.Add(float64(len(records)))
-	r.againDue = time.Now().Add(time.Since(began))
-	if len(job.rest) == 0 {
-		close(job.done)
-		r.again = nil
-	}
-	return true, nil
-}
-
-// passed moves on by n messages, of which some were sent.
-func (j *republishing) passed(n, sent int) {
-	j.rest = j.rest[n:]
-	j.result.Sent += sent
-	j.most = min(j.most*2, republishRows)
-}
-
-// rejected leaves out the messages that were refused. It finds them as sender.rejected does, but charges them nothing:
-// they are published.
-func (j *republishing) rejected(rows []row, cause *RejectedError) error {
-	if len(cause.Slots) == 0 && len(rows) > 1 {
-		j.most = len(rows) / 2
-		return errRejected
-	}
-	var refused []uint64
-	for i := range rows {
-		if len(cause.Slots) == 0 || slices.Contains(cause.Slots, rows[i].slot) {
-			refused = append(refused, rows[i].origin)
-		}
-	}
-	j.result.Refused = append(j.result.Refused, refused...)
-	j.rest = slices.DeleteFunc(slices.Clone(j.rest), func(m Republication) bool {
-		return slices.Contains(refused, m.Origin)
-	})
-	if len(cause.Slots) > 0 { // nothing was sent, and the session goes on
-		return nil
-	}
-	return errRejected
 }
 
 // recordsRepublished builds the records of one transaction, in slot order. n is how many messages it has dealt with. It

@@ -81,6 +81,25 @@ func (r *sender) publish(ctx context.Context, session Session, out *outgoing, me
 	return nil
 }
 
+// encode makes the records that out lacks.
+func (r *sender) encode(out *outgoing) {
+	if out.records == nil {
+		out.records = make([]Record, 0, len(out.rows))
+	}
+	lineage := r.outbox.Lineage()
+	for i := len(out.records); i < len(out.rows); i++ {
+		next := &out.rows[i]
+		partition := r.outbox.partition(next.slot, next.message.Key)
+		inPartition, ok := out.last[partition]
+		if !ok {
+			inPartition = r.tails[partition].last
+		}
+		out.records = append(out.records,
+			next.record(r.outbox.config.Source, lineage, partition, out.previous, inPartition))
+		out.previous, out.last[partition] = next.slot, next.slot
+	}
+}
+
 // stopGrace is how long the current transaction may go on when the relay is to stop. The outcome of one that is cut
 // short is unknown. The next start reads it back (rule P6).
 const stopGrace = 2 * time.Second
@@ -143,9 +162,6 @@ func (r *sender) report(i *Incident) {
 	}
 	r.logger.WithLevel(level).Str("kind", string(i.Kind)).Uint64("slot", i.Slot).Int("messages", i.Messages).Msg(i.Text)
 }
-
-// errRejected ends a session whose batch was refused. The refusal is dealt with, and the next session follows at once.
-var errRejected = errors.New("a batch was rejected")
 
 // up notes that the publisher takes messages, and logs the end of an outage.
 func (r *sender) up() {
