@@ -234,12 +234,12 @@ func (s *skeletonWalk) tree(root uint64) error {
 		if first.leaf {
 			break
 		}
-		// The leaves of a large tree are not looked at, so that they need not be listed either.
-		leaves, err := s.aboveLeaves(&first)
-		if err != nil {
-			return err
+		unread := false // the leaves of a large tree are not looked at but for one, and need not be listed
+		if len(level) > smallTree {
+			if unread, err = s.aboveLeaves(&first); err != nil {
+				return err
+			}
 		}
-		unread := leaves && len(level) > smallTree
 		ahead(s.pages, level)
 		var below []step
 		for _, at := range level {

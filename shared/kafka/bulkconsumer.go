@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -12,7 +13,8 @@ import (
 // bulkConsumer is a consumer of the Go client whose records are taken in bulk. Poll and drop belong to one goroutine.
 type bulkConsumer struct {
 	*confluent.Consumer
-	queue *bulk.Queue
+	queue  *bulk.Queue
+	atOnce int // records that are taken from the queue at once
 
 	waiting []bulk.Incoming // taken from the queue, and not polled yet
 	behind  confluent.Event // follows them; may be nil
@@ -28,14 +30,14 @@ func newBulkConsumer(config *confluent.ConfigMap) (*bulkConsumer, error) {
 	if err != nil {
 		return nil, errors.Join(err, consumer.Close())
 	}
-	return &bulkConsumer{Consumer: consumer, queue: queue}, nil
+	return &bulkConsumer{Consumer: consumer, queue: queue, atOnce: math.MaxInt32}, nil
 }
 
 // Poll waits for a *Record, a confluent.PartitionEOF or a confluent.Error. It returns nil if none came in time. The
 // record is the caller's until the next call.
 func (c *bulkConsumer) Poll(wait time.Duration) any {
 	if len(c.waiting) == 0 && c.behind == nil {
-		c.waiting, c.behind = c.queue.Poll(wait)
+		c.waiting, c.behind = c.queue.Poll(wait, c.atOnce)
 	}
 	if len(c.waiting) > 0 {
 		next := &c.waiting[0]

@@ -43,6 +43,7 @@ func NewCareful(config ConsumerConfig, logger zerolog.Logger) (*Careful, error) 
 		logs.stop()
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
 	}
+	client.atOnce = 1 // an empty queue makes the client fetch the next batch
 	return &Careful{config, client, logs}, nil
 }
 

@@ -12,21 +12,16 @@ const closeTimeout = 2 * time.Second
 // closeInTime runs closing and goes on without it after closeTimeout. While a broker is away, librdkafka may never
 // finish (librdkafka issues 4519 and 4674; seen in one close of thirty). Nothing that matters is left in a client.
 func closeInTime(logger zerolog.Logger, what string, closing func()) {
-	timer := time.NewTimer(closeTimeout)
-	defer timer.Stop()
-	select {
-	case <-closeBeside(closing):
-	case <-timer.C:
-		logger.Warn().Dur("after", closeTimeout).Msg("a Kafka " + what + " is slow to close: going on without it")
-	}
-}
-
-// closeBeside runs closing in the background. The channel is closed at its end.
-func closeBeside(closing func()) <-chan struct{} {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
 		closing()
 	}()
-	return closed
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+		logger.Warn().Dur("after", closeTimeout).Msg("a Kafka " + what + " is slow to close: going on without it")
+	}
 }

@@ -137,7 +137,8 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		"isolation.level":       "read_committed",
 		"enable.partition.eof":  true,
 		// With the default of 1 s a full local queue more than halves the rate: 121,000 against 308,000 records/s.
-		"fetch.queue.backoff.ms":     10,
+		"fetch.queue.backoff.ms": 10,
+		// An answer then has records of all partitions, and a transaction of activity stores fewer pieces of a lineage.
 		"fetch.message.max.bytes":    128 << 10,
 		"queued.max.messages.kbytes": max(config.ReadAheadBytes>>10, 1),
 		"reconnect.backoff.ms":       int(config.RetryFirst.Milliseconds()),

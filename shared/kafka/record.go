@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"time"
 
 	"ordertally/shared/event/cloudevent"
@@ -25,7 +26,7 @@ type Record struct {
 // keptOfLarge is how many bytes of key and headers a record that is too large keeps.
 const keptOfLarge = 64 << 10
 
-// trim shortens a record that is larger than limit.
+// trim shortens a record that is larger than limit. What it keeps shares no memory with other records.
 func (r *Record) trim(limit int) {
 	size := len(r.Key) + len(r.Value)
 	for i := range r.Headers {
@@ -35,7 +36,7 @@ func (r *Record) trim(limit int) {
 		return
 	}
 	r.identity = identityOf(r)
-	r.TooLarge, r.Value = size, nil
+	r.TooLarge, r.Value, r.Key = size, nil, bytes.Clone(r.Key)
 	left := keptOfLarge
 	if len(r.Key) > left {
 		r.Key = nil
@@ -46,5 +47,6 @@ func (r *Record) trim(limit int) {
 			r.Headers = r.Headers[:i:i]
 			return
 		}
+		r.Headers[i].Value = bytes.Clone(r.Headers[i].Value)
 	}
 }

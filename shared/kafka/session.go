@@ -345,7 +345,7 @@ func (s *session) Close() {
 		s.unwatch()
 		if s.transactional && s.outage.Load() {
 			s.purge()
-			closeBeside(s.closeClients)
+			go closeInTime(s.logger, "producer", s.closeClients)
 			return
 		}
 		closeInTime(s.logger, "producer", s.closeClients)

@@ -44,18 +44,35 @@ rd_kafka_resp_err_t bulk_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, const 
 	return 0;
 }
 
+enum {
+	FIRST_ROOM = 64 << 10,
+	KEPT_ROOM = 1 << 20, // what is larger grows by what is needed, and is freed at once
+};
+
 static int grow(bulk_fetch *f, size_t more) {
 	if (f->room - f->size >= more)
 		return 1;
-	size_t room = f->room ? f->room : 64 << 10;
-	while (room - f->size < more)
+	if (more > INT32_MAX - f->size)
+		return 0;
+	size_t room = f->room ? f->room : FIRST_ROOM;
+	while (room < f->size + more && room < KEPT_ROOM)
 		room *= 2;
+	if (room < f->size + more)
+		room = f->size + more;
 	char *data = realloc(f->data, room);
 	if (!data)
 		return 0;
 	f->data = data;
 	f->room = room;
 	return 1;
+}
+
+void bulk_trim(bulk_fetch *f) {
+	if (f->room <= KEPT_ROOM)
+		return;
+	free(f->data);
+	f->data = NULL;
+	f->room = 0;
 }
 
 static void put(bulk_fetch *f, const void *from, size_t size) {
@@ -67,9 +84,11 @@ static void put(bulk_fetch *f, const void *from, size_t size) {
 // pack appends a message to what was fetched. It returns 0 if memory ran out.
 static int pack(bulk_fetch *f, const rd_kafka_message_t *m) {
 	rd_kafka_headers_t *headers = NULL;
+	rd_kafka_timestamp_type_t type;
+	int64_t timestamp = rd_kafka_message_timestamp(m, &type);
 	bulk_incoming r = {
 		.offset = m->offset,
-		.timestamp = rd_kafka_message_timestamp(m, NULL),
+		.timestamp = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp,
 		.partition = m->partition,
 		.leader_epoch = rd_kafka_message_leader_epoch(m),
 		.key_size = m->key ? (int32_t)m->key_len : -1,
@@ -106,9 +125,15 @@ int bulk_poll(bulk_fetch *f, int timeout_ms, int limit, size_t bytes) {
 		rd_kafka_event_t *event = rd_kafka_queue_poll(f->queue, f->records ? 0 : timeout_ms);
 		if (!event)
 			return 1;
-		if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_FETCH) {
+		switch (rd_kafka_event_type(event)) {
+		case RD_KAFKA_EVENT_ERROR:
 			f->event = event;
 			return 1;
+		case RD_KAFKA_EVENT_FETCH:
+			break;
+		default: // such as the result of a commit
+			rd_kafka_event_destroy(event);
+			continue;
 		}
 		int packed = pack(f, rd_kafka_event_message_next(event));
 		rd_kafka_event_destroy(event);

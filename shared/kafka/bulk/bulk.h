@@ -39,11 +39,14 @@ typedef struct {
 	size_t size;
 	size_t room;
 	int records;
-	rd_kafka_event_t *event; // the one after the records, if it was no record
+	rd_kafka_event_t *event; // the error after the records, or NULL
 } bulk_fetch;
 
-// bulk_poll waits for an event and packs it with the records that have already arrived, at most limit and about bytes.
-// It returns 0 if memory ran out.
+// bulk_poll waits for a record or an error and packs it with the records that have already arrived, at most limit and
+// about bytes. It drops other events. It returns 0 if memory ran out, or if one record has more than 2 GiB.
 int bulk_poll(bulk_fetch *f, int timeout_ms, int limit, size_t bytes);
+
+// bulk_trim frees what a large record needed.
+void bulk_trim(bulk_fetch *f);
 
 #endif

@@ -21,6 +21,8 @@ import (
 
 const topic = "t"
 
+const many = 1_000_000 // records, more than a call takes
+
 // broker has a topic with two partitions.
 func broker(t *testing.T) (address string) {
 	t.Helper()
@@ -82,7 +84,7 @@ func queue(t *testing.T, address string) *bulk.Queue {
 func readAll(t *testing.T, q *bulk.Queue) (all [2][]bulk.Incoming) {
 	t.Helper()
 	for ended := map[int32]bool{}; len(ended) < len(all); {
-		records, event := q.Poll(5 * time.Second)
+		records, event := q.Poll(5*time.Second, many)
 		if len(records) == 0 && event == nil {
 			t.Fatal("nothing came for 5 s")
 		}
@@ -210,12 +212,12 @@ func TestQueue_ReturnsNothingAfterClose(t *testing.T) {
 	go func() {
 		defer close(polled)
 		for range 100 {
-			q.Poll(time.Millisecond)
+			q.Poll(time.Millisecond, many)
 		}
 	}()
 	q.Close()
 	<-polled
-	if records, event := q.Poll(time.Hour); records != nil || event != nil {
+	if records, event := q.Poll(time.Hour, many); records != nil || event != nil {
 		t.Fatal(records, event)
 	}
 }
@@ -238,7 +240,7 @@ func TestQueue_PassesOnErrors(t *testing.T) {
 	if err := c.Assign([]confluent.TopicPartition{{Topic: &name, Partition: 0, Offset: 1000}}); err != nil {
 		t.Fatal(err)
 	}
-	_, event := q.Poll(10 * time.Second)
+	_, event := q.Poll(10*time.Second, many)
 	if e, ok := event.(confluent.Error); !ok || e.Code() != confluent.ErrAutoOffsetReset || e.IsFatal() ||
 		e.Error() == "" {
 		t.Fatalf("%#v", event)

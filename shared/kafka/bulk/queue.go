@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"encoding/binary"
+	"errors"
 	"sync"
 	"time"
 	"unsafe"
@@ -42,7 +43,11 @@ func NewQueue(consumer *confluent.Consumer) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Queue{fetch: C.bulk_fetch{queue: C.rd_kafka_queue_get_consumer(rk)}}, nil
+	queue := C.rd_kafka_queue_get_consumer(rk)
+	if queue == nil {
+		return nil, errors.New("a consumer without a group.id has no queue")
+	}
+	return &Queue{fetch: C.bulk_fetch{queue: queue}}, nil
 }
 
 // Close waits for a Poll that is under way. Later ones return nothing.
@@ -63,24 +68,25 @@ const (
 	callBytes   = 256 << 10
 )
 
-// Poll waits for a record or an event, for wait at most. It returns the records that have already arrived, up to a
-// bound, and the event behind them: a confluent.PartitionEOF, a confluent.Error, or nil. An error that is fatal ends
-// reading.
-func (q *Queue) Poll(wait time.Duration) ([]Incoming, confluent.Event) {
+// Poll waits for a record or an event, for wait at most. It returns the records that have already arrived, at most limit
+// and some 256 KiB, and the event behind them: a confluent.PartitionEOF, a confluent.Error, or nil. An error that is
+// fatal ends reading.
+func (q *Queue) Poll(wait time.Duration, limit int) ([]Incoming, confluent.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return nil, nil
 	}
-	whole := C.bulk_poll(&q.fetch, C.int(wait.Milliseconds()), callRecords, callBytes)
+	whole := C.bulk_poll(&q.fetch, C.int(wait.Milliseconds()), C.int(min(limit, callRecords)), callBytes)
 	event := q.event()
 	if whole == 0 {
-		return nil, confluent.NewError(confluent.ErrFail, "no memory for the records that were read", true)
+		return nil, confluent.NewError(confluent.ErrFail, "no memory for a record that was read", true)
 	}
 	if q.fetch.records == 0 {
 		return nil, event
 	}
 	packed := unpacker{data: C.GoBytes(unsafe.Pointer(q.fetch.data), C.int(q.fetch.size))}
+	C.bulk_trim(&q.fetch)
 	records := make([]Incoming, q.fetch.records)
 	for i := range records {
 		if code := q.unpack(&packed, &records[i]); code != 0 {
@@ -90,7 +96,7 @@ func (q *Queue) Poll(wait time.Duration) ([]Incoming, confluent.Event) {
 	return records, event
 }
 
-// event returns the event behind the records, if there is one that matters.
+// event returns the event behind the records, or nil.
 func (q *Queue) event() confluent.Event {
 	event := q.fetch.event
 	if event == nil {
@@ -98,9 +104,6 @@ func (q *Queue) event() confluent.Event {
 	}
 	q.fetch.event = nil
 	defer C.rd_kafka_event_destroy(event)
-	if C.rd_kafka_event_type(event) != C.RD_KAFKA_EVENT_ERROR {
-		return nil
-	}
 	code := C.rd_kafka_event_error(event)
 	if code != C.RD_KAFKA_RESP_ERR__PARTITION_EOF {
 		return confluent.NewError(confluent.ErrorCode(code), C.GoString(C.rd_kafka_event_error_string(event)),
