@@ -115,10 +115,11 @@ func AddPartitions(t testing.TB, address, topic string, partitions int) {
 	})
 }
 
-// Create creates topic and returns once the broker knows it.
+// Create creates topic and returns once the broker knows it. One that is still being deleted may stand in the way.
 func Create(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
+		before := idOf(ctx, admin, topic)
 		for {
 			results, err := admin.CreateTopics(
 				ctx,
@@ -130,13 +131,26 @@ func Create(t testing.TB, address, topic string, partitions int) {
 				return err
 			case results[0].Error.Code() == confluent.ErrNoError:
 				return nil
-			case results[0].Error.Code() != confluent.ErrTopicAlreadyExists: // the old one is still being deleted
+			case results[0].Error.Code() != confluent.ErrTopicAlreadyExists:
 				return results[0].Error
 			case ctx.Err() != nil:
 				return ctx.Err()
 			}
+			// librdkafka repeats a request whose answer was lost.
+			if id := idOf(ctx, admin, topic); id != "" && id != before {
+				return nil
+			}
 		}
 	})
+}
+
+// idOf returns the topic's id, or "" if the broker knows no such topic or tells no id.
+func idOf(ctx context.Context, admin *confluent.AdminClient, topic string) string {
+	result, err := admin.DescribeTopics(ctx, confluent.NewTopicCollectionOfTopicNames([]string{topic}))
+	if err != nil || result.TopicDescriptions[0].Error.Code() != confluent.ErrNoError {
+		return ""
+	}
+	return result.TopicDescriptions[0].TopicID.String()
 }
 
 // Limit sets the largest message that a topic accepts from now on, in bytes.

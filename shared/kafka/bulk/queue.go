@@ -68,9 +68,9 @@ const (
 	callBytes   = 256 << 10
 )
 
-// Poll waits for a record or an event, for wait at most. It returns the records that have already arrived, at most limit
-// and some 256 KiB, and the event behind them: a confluent.PartitionEOF, a confluent.Error, or nil. An error that is
-// fatal ends reading.
+// Poll waits for a record or an event, for wait at most. It returns the records that have already arrived, limit and
+// some 256 KiB at most, and the event behind them: a confluent.PartitionEOF, a confluent.Error, or nil. An error that
+// is fatal ends reading.
 func (q *Queue) Poll(wait time.Duration, limit int) ([]Incoming, confluent.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
