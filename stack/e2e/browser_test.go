@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -89,14 +91,27 @@ func run(ctx context.Context, t *testing.T, actions ...chromedp.Action) {
 	}
 }
 
+// evaluated evaluates an expression of JavaScript. It reports false while another page takes the place of this one.
+func evaluated(ctx context.Context, t *testing.T, expression string, result any) bool {
+	t.Helper()
+	err := chromedp.Run(ctx, chromedp.Evaluate(expression, result))
+	const between = -32000 // "Inspected target navigated or closed", "Cannot find default execution context", and such
+	if code, ok := errors.AsType[*cdproto.Error](err); ok && code.Code == between {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
 // says waits until an element's text has a part.
 func says(ctx context.Context, t *testing.T, id, part string) {
 	t.Helper()
 	var text string
 	clocktest.Eventually(t, fmt.Sprintf("#%s says %q", id, part), func() bool {
-		run(ctx, t, chromedp.Evaluate(
-			fmt.Sprintf(`document.getElementById(%q)?.textContent ?? ""`, id), &text))
-		return strings.Contains(text, part)
+		return evaluated(ctx, t, fmt.Sprintf(`document.getElementById(%q)?.textContent ?? ""`, id), &text) &&
+			strings.Contains(text, part)
 	})
 }
 
@@ -113,8 +128,7 @@ func fits(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var width int
 	clocktest.Within(t, 20*time.Second, "the page fits on a screen of 360 pixels", func() bool {
-		run(ctx, t, chromedp.Evaluate(`document.documentElement.scrollWidth`, &width))
-		return width <= 360
+		return evaluated(ctx, t, `document.documentElement.scrollWidth`, &width) && width <= 360
 	})
 }
 

@@ -199,8 +199,7 @@ func await(ctx context.Context, t *testing.T, what, condition string) {
 	t.Helper()
 	clocktest.Within(t, 20*time.Second, what, func() bool {
 		var yes bool
-		run(ctx, t, chromedp.Evaluate(`Boolean(`+condition+`)`, &yes))
-		return yes
+		return evaluated(ctx, t, `Boolean(`+condition+`)`, &yes) && yes
 	})
 }
 

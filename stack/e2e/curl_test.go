@@ -57,7 +57,7 @@ func TestDocs_ExamplesAreGoodRequests(t *testing.T) {
 				t.Fatalf("an example of %s is for another service: %s", url, command)
 			}
 			sent++
-			bounded := `curl() { command curl -m 1 -s -w '\n%{http_code}' "$@"; }; ` + command
+			bounded := `curl() { command curl -m 5 -s -w '\n%{http_code}' "$@"; }; ` + command
 			bash := exec.CommandContext(t.Context(), "bash", "-c", bounded)
 			bash.Dir = t.TempDir()
 			said, err := bash.Output() // a live stream ends with an error

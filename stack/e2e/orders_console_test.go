@@ -96,9 +96,9 @@ func (c *console) shows(selector, part string) {
 		}
 	}()
 	clocktest.Eventually(c, fmt.Sprintf("%s shows %q", selector, part), func() bool {
-		run(c.ctx, c.T, chromedp.Evaluate(fmt.Sprintf(
-			"document.querySelector(%q)?.textContent.replaceAll(/\\s+/g, ' ') ?? ''", selector), &text))
-		return strings.Contains(text, part)
+		return evaluated(c.ctx, c.T, fmt.Sprintf(
+			"document.querySelector(%q)?.textContent.replaceAll(/\\s+/g, ' ') ?? ''", selector), &text) &&
+			strings.Contains(text, part)
 	})
 }
 
@@ -112,8 +112,7 @@ func (c *console) at(part string) {
 		}
 	}()
 	clocktest.Eventually(c, "the URL has "+part, func() bool {
-		run(c.ctx, c.T, chromedp.Evaluate("location.pathname + location.search", &url))
-		return strings.Contains(url, part)
+		return evaluated(c.ctx, c.T, "location.pathname + location.search", &url) && strings.Contains(url, part)
 	})
 }
 
@@ -184,8 +183,8 @@ func (c *console) findsAnOrderByItsReference() {
 	c.press("#timeline", "See it in the statistics")
 	var url string
 	clocktest.Eventually(c, "the statistics are shown", func() bool {
-		run(c.ctx, c.T, chromedp.Evaluate("location.href", &url))
-		return strings.HasPrefix(url, c.stack.ActivityURL()+"/?message=")
+		return evaluated(c.ctx, c.T, "location.href", &url) &&
+			strings.HasPrefix(url, c.stack.ActivityURL()+"/?message=")
 	})
 	c.open("/?q=17850")
 	c.at("customer_id=17850")
