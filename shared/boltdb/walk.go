@@ -242,9 +242,13 @@ func (s *skeletonWalk) tree(root uint64) error {
 		}
 		ahead(s.pages, level)
 		var below []step
+		var shared room // of branches that nothing is kept of
 		for _, at := range level {
-			id := at.id
-			n, err := s.pages.node(id)
+			id, r := at.id, &shared
+			if !unread { // below keeps its keys
+				r = new(room)
+			}
+			n, err := s.pages.nodeIn(r, id)
 			switch {
 			case err != nil:
 				return err
