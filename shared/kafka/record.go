@@ -36,11 +36,12 @@ func (r *Record) trim(limit int) {
 		return
 	}
 	r.identity = identityOf(r)
-	r.TooLarge, r.Value, r.Key = size, nil, bytes.Clone(r.Key)
+	r.TooLarge, r.Value = size, nil
 	left := keptOfLarge
 	if len(r.Key) > left {
 		r.Key = nil
 	}
+	r.Key = bytes.Clone(r.Key)
 	left -= len(r.Key)
 	for i := range r.Headers {
 		if left -= len(r.Headers[i].Key) + len(r.Headers[i].Value); left < 0 {

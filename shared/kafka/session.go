@@ -41,7 +41,7 @@ type session struct {
 
 	reports      atomic.Pointer[deliveries] // of the batch that is being sent, or nil
 	ended        time.Time                  // of the last transaction; zero without transactions
-	outage       atomic.Bool                // it could not be opened, or the outcome of a transaction is unknown
+	outage       atomic.Bool                // opening it or a Publish failed, and Close does not wait
 	disconnected atomic.Bool                // an error event has arrived since the transaction began
 	broke        chan struct{}              // closed when the topic may have changed
 	breaking     sync.Once

@@ -57,10 +57,13 @@ func sink(t *testing.T, p *confluent.Producer) *bulk.Topic {
 }
 
 // queue reads the topic from its beginning.
-func queue(t *testing.T, address string) *bulk.Queue {
+func queue(t *testing.T, address string) *bulk.Queue { t.Helper(); return queueFrom(t, address, 0) }
+
+func queueFrom(t *testing.T, address string, offset confluent.Offset) *bulk.Queue {
 	t.Helper()
 	c, err := confluent.NewConsumer(&confluent.ConfigMap{"bootstrap.servers": address, "group.id": "g",
-		"enable.auto.commit": false, "enable.partition.eof": true, "enable.metrics.push": false})
+		"enable.auto.commit": false, "enable.partition.eof": true, "auto.offset.reset": "error",
+		"enable.metrics.push": false})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func queue(t *testing.T, address string) *bulk.Queue {
 	t.Cleanup(q.Close)
 	name, from := topic, []confluent.TopicPartition{}
 	for partition := range int32(2) {
-		from = append(from, confluent.TopicPartition{Topic: &name, Partition: partition, Offset: 0})
+		from = append(from, confluent.TopicPartition{Topic: &name, Partition: partition, Offset: offset})
 	}
 	if err := c.Assign(from); err != nil {
 		t.Fatal(err)
@@ -224,22 +227,7 @@ func TestQueue_ReturnsNothingAfterClose(t *testing.T) {
 
 // A position that is not in the log is an error, which does not end reading.
 func TestQueue_PassesOnErrors(t *testing.T) {
-	address := broker(t)
-	name := topic
-	c, err := confluent.NewConsumer(&confluent.ConfigMap{"bootstrap.servers": address, "group.id": "g",
-		"auto.offset.reset": "error", "enable.metrics.push": false})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	q, err := bulk.NewQueue(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(q.Close)
-	if err := c.Assign([]confluent.TopicPartition{{Topic: &name, Partition: 0, Offset: 1000}}); err != nil {
-		t.Fatal(err)
-	}
+	q := queueFrom(t, broker(t), 1000)
 	_, event := q.Poll(10*time.Second, many)
 	if e, ok := event.(confluent.Error); !ok || e.Code() != confluent.ErrAutoOffsetReset || e.IsFatal() ||
 		e.Error() == "" {
