@@ -63,7 +63,8 @@ const (
 	Answering              // after it became visible: after an error here the caller does not know the outcome
 )
 
-// Script sets the function that is called at each step. The relay gets its error.
+// Script sets the function that is called at each step. The relay gets its error. A commit that has begun keeps the
+// function that it began with: its records can be seen before it is answered.
 func (p *Publisher) Script(script func(Step, []outbox.Record) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -295,19 +296,19 @@ func (p *Publisher) Opens() int {
 	return p.opens
 }
 
-func (p *Publisher) ask(step Step, records []outbox.Record) error {
+// scripted returns the function that is set now.
+func (p *Publisher) scripted() func(Step, []outbox.Record) error {
 	p.mu.Lock()
-	script := p.script
-	p.mu.Unlock()
-	if script == nil {
-		return nil
+	defer p.mu.Unlock()
+	if p.script == nil {
+		return func(Step, []outbox.Record) error { return nil }
 	}
-	return script(step, records)
+	return p.script
 }
 
 // Open implements outbox.Publisher.
 func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
-	if err := errors.Join(ctx.Err(), p.ask(Opening, nil)); err != nil {
+	if err := errors.Join(ctx.Err(), p.scripted()(Opening, nil)); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -357,7 +358,8 @@ func (s *session) Disconnected() <-chan struct{} { return s.trouble }
 func (s *session) Publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
 	error) {
 	p := s.publisher
-	if err := errors.Join(ctx.Err(), p.ask(Committing, records)); err != nil {
+	script := p.scripted()
+	if err := errors.Join(ctx.Err(), script(Committing, records)); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -380,7 +382,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	p.watermarks[s.lineage] = watermark
 	p.change()
 	p.mu.Unlock()
-	if err := p.ask(Answering, records); err != nil {
+	if err := script(Answering, records); err != nil {
 		return nil, err
 	}
 	return places, nil
