@@ -153,9 +153,10 @@ func (c *checking) encode(id uuidv7.ID, r *row) ([]byte, error) {
 // wanted returns the entries that the indexes should have of the order in c.order, and how many there are.
 func (c *checking) wanted(id uuidv7.ID, r *row) (all [indexCount]indexed, n int) {
 	o := identity{c.order.Source, c.order.Reference, c.order.CustomerID}
-	entries, n := o.entries(id)
-	for i := range entries[:n] {
-		all[i].set(entries[i].index, &entries[i].hash, entries[i].id[:])
+	hashes, n := o.hashes()
+	for i := range hashes[:n] {
+		in := idIn(hashes[i].index, id)
+		all[i].set(hashes[i].index, &hashes[i].hash, in[:])
 	}
 	own := use{id, madeAt(id)}
 	if !r.key.IsZero() && int64(own.seconds()) >= c.forgotten {

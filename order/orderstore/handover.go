@@ -109,15 +109,16 @@ func (h *handover) decide(offer *order.Handover) (order.Verdict, error) {
 	case offer.Request == nil:
 		return order.Verdict{Result: order.HandoverWanted}, nil
 	}
-	found, err := h.store.replay(h.tx, offer.Request)
+	r := offer.Request
+	rest := h.store.prepare(r)
+	found, err := h.store.replay(h.tx, r, &rest)
 	if err != nil {
 		return order.Verdict{}, err
 	}
 	if found.Replayed {
 		return h.supersede(offer, found.ID)
 	}
-	r := offer.Request
-	if _, err := h.store.insert(h.tx, offer.ID, offer.MessageID, r, prepare(r)); err != nil {
+	if _, err := h.store.insert(h.tx, offer.ID, offer.MessageID, r, &rest); err != nil {
 		return order.Verdict{}, err
 	}
 	h.placed++

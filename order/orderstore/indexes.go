@@ -54,28 +54,35 @@ func (r *row) identity(id uuidv7.ID) (*identity, error) {
 	return identityOf(&o), nil
 }
 
-// found is an entry that an order is found by.
-type found struct {
+// hashed is what an order is found by in one index.
+type hashed struct {
 	index int
 	hash  runs.Hash
-	id    uuidv7.ID // as it stands in the entry
 }
 
-// entries returns the entries of an order that need no key, and their number.
-func (o *identity) entries(id uuidv7.ID) (all [3]found, n int) {
+// hashes returns what an order is found by, beside its key, and how many there are.
+func (o *identity) hashes() (all [3]hashed, n int) {
 	if o.CustomerID != "" {
-		all[n] = found{customersIndex, runs.Sum(o.CustomerID), invert(id)}
+		all[n] = hashed{customersIndex, runs.Sum(o.CustomerID)}
 		n++
 	}
 	if o.Reference != "" {
-		all[n] = found{referencesIndex, runs.Sum(o.Reference), invert(id)}
+		all[n] = hashed{referencesIndex, runs.Sum(o.Reference)}
 		n++
 	}
 	if o.Source != "" {
-		all[n] = found{sourcesIndex, sourceHash(o.Source, o.Reference), id}
+		all[n] = hashed{sourcesIndex, sourceHash(o.Source, o.Reference)}
 		n++
 	}
 	return all, n
+}
+
+// idIn returns an order's id as it stands in an index, and back.
+func idIn(index int, id uuidv7.ID) uuidv7.ID {
+	if index == referencesIndex || index == customersIndex {
+		return invert(id)
+	}
+	return id
 }
 
 // invert makes later ids sort first, and back.
@@ -115,18 +122,19 @@ func keyUse(rest []byte) use {
 }
 
 // index adds a new order to the indexes.
-func (s *Store) index(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
-	var entries [4]runs.Entry
-	o := identity{r.Source, r.Reference, r.CustomerID}
-	all, n := o.entries(id)
-	for i := range all[:n] {
-		e := &all[i]
-		entries[i] = runs.Entry{Index: s.indexes.Index(e.index), Hash: e.hash, Rest: e.id[:]}
+func (s *Store) index(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, rest *prepared) error {
+	var entries [indexCount]runs.Entry
+	var ids [len(rest.hashes)]uuidv7.ID
+	n := rest.found
+	for i := range rest.hashes[:n] {
+		h := &rest.hashes[i]
+		ids[i] = idIn(h.index, id)
+		entries[i] = runs.Entry{Index: s.indexes.Index(h.index), Hash: h.hash, Rest: ids[i][:]}
 	}
 	first := use{id, madeAt(id)}
-	rest := first.rest()
+	used := first.rest()
 	if !r.Key.IsZero() {
-		entries[n] = runs.Entry{Index: s.indexes.Index(keysIndex), Hash: runs.Hash(r.Key), Rest: rest[:]}
+		entries[n] = runs.Entry{Index: s.indexes.Index(keysIndex), Hash: runs.Hash(r.Key), Rest: used[:]}
 		n++
 	}
 	if n == 0 {
@@ -144,9 +152,9 @@ func (s *Store) putKey(tx *boltdb.Tx, key order.KeyHash, used, id uuidv7.ID) err
 
 // keyed returns the id of the order that an idempotency key belongs to, or zero. A key that is past its retention
 // belongs to none, whether it is still there or not. Of several uses the first counts.
-func (s *Store) keyed(tx *boltdb.Tx, key order.KeyHash) (uuidv7.ID, error) {
+func (s *Store) keyed(tx *boltdb.Tx, key *runs.Lookup) (uuidv7.ID, error) {
 	var first use
-	err := s.indexes.Index(keysIndex).Find(tx, runs.Hash(key), func(rest []byte) bool {
+	err := key.Find(tx, func(rest []byte) bool {
 		u := keyUse(rest)
 		if retention := s.keyRetention(); retention > 0 && s.clock.Now().Sub(u.at) > retention {
 			return true
@@ -160,18 +168,11 @@ func (s *Store) keyed(tx *boltdb.Tx, key order.KeyHash) (uuidv7.ID, error) {
 	return first.id, err
 }
 
-// sourced returns the id of the order that has a source's reference, or zero.
-func (s *Store) sourced(tx *boltdb.Tx, source, reference string) (uuidv7.ID, error) {
-	find := func(hash runs.Hash, visit func(rest []byte) bool) error {
-		return s.indexes.Index(sourcesIndex).Find(tx, hash, visit)
-	}
-	return sourcedBy(tx.Tx, find, source, reference)
-}
-
-// sourcedBy confirms what find finds.
-func sourcedBy(tx *bbolt.Tx, find func(runs.Hash, func(rest []byte) bool) error, source, reference string) (
+// sourced returns the id of the order that has a source's reference, or zero. find finds the entries of their hash,
+// and the orders' rows confirm it.
+func sourced(tx *bbolt.Tx, find func(visit func(rest []byte) bool) error, source, reference string) (
 	found uuidv7.ID, err error) {
-	looked := find(sourceHash(source, reference), func(rest []byte) bool {
+	looked := find(func(rest []byte) bool {
 		id := uuidv7.ID(rest)
 		var r row
 		if r, err = readRow(tx, id); err != nil {
@@ -225,8 +226,5 @@ func newIndexChecker() *runs.Checker {
 func orderOf(i int, rest []byte) uuidv7.ID {
 	var id uuidv7.ID
 	copy(id[:], rest)
-	if i == referencesIndex || i == customersIndex {
-		return invert(id)
-	}
-	return id
+	return idIn(i, id)
 }

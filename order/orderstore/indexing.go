@@ -27,9 +27,10 @@ func newIndexing(set *runs.Set) *indexing {
 
 // order adds the entries of an order that lists need.
 func (x *indexing) order(id uuidv7.ID, o *identity) {
-	all, n := o.entries(id)
-	for i := range all[:n] {
-		x.batches[all[i].index].Add(all[i].hash, all[i].id[:])
+	hashes, n := o.hashes()
+	for i := range hashes[:n] {
+		in := idIn(hashes[i].index, id)
+		x.batches[hashes[i].index].Add(hashes[i].hash, in[:])
 	}
 }
 

@@ -164,10 +164,10 @@ func (s *Store) newestFirst(tx *bbolt.Tx, at *runs.Snapshot, q order.Query) (
 
 // theOne walks the one order with a source's reference.
 func (s *Store) theOne(tx *bbolt.Tx, at *runs.Snapshot, q order.Query) (func() (uuidv7.ID, bool, error), error) {
-	find := func(hash runs.Hash, visit func(rest []byte) bool) error {
-		return at.Find(tx, s.indexes.Index(sourcesIndex), hash, visit)
+	find := func(visit func(rest []byte) bool) error {
+		return at.Find(tx, s.indexes.Index(sourcesIndex), sourceHash(q.Source, q.Reference), visit)
 	}
-	found, err := sourcedBy(tx, find, q.Source, q.Reference)
+	found, err := sourced(tx, find, q.Source, q.Reference)
 	if err != nil {
 		return nil, fmt.Errorf("reference %q of source %q: %w", q.Reference, q.Source, err)
 	}

@@ -129,9 +129,9 @@ func (s *Store) outcome(placed order.Placed, err error) (order.Placed, error) {
 
 // placing returns the function that places an order in a transaction. It sets placed.
 func (s *Store) placing(r *order.Request, placed *order.Placed) func(*boltdb.Tx) error {
-	rest := prepare(r)
+	rest := s.prepare(r)
 	return func(tx *boltdb.Tx) error {
-		found, err := s.replay(tx, r)
+		found, err := s.replay(tx, r, &rest)
 		if err != nil {
 			return boltdb.Refuse(err)
 		}
@@ -154,7 +154,7 @@ func (s *Store) placing(r *order.Request, placed *order.Placed) func(*boltdb.Tx)
 				Publication: order.Publication{State: order.Pending, Attempts: new(int)},
 			},
 		}
-		placed.Slot, err = s.insert(tx, id, s.ids.Next(), r, rest)
+		placed.Slot, err = s.insert(tx, id, s.ids.Next(), r, &rest)
 		return err
 	}
 }
@@ -190,10 +190,10 @@ type replayed struct {
 }
 
 // replay looks for an order that the request placed earlier, possibly in the same group (rule G1). It looks by key
-// first, then by source and reference.
-func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
+// first, then by source and reference. rest is the prepare's.
+func (s *Store) replay(tx *boltdb.Tx, r *order.Request, rest *prepared) (replayed, error) {
 	if !r.Key.IsZero() {
-		id, err := s.keyed(tx, r.Key)
+		id, err := s.keyed(tx, &rest.key)
 		if err != nil {
 			return replayed{}, err
 		}
@@ -203,7 +203,8 @@ func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
 		}
 	}
 	if r.Source != "" {
-		id, err := s.sourced(tx, r.Source, r.Reference)
+		find := func(visit func([]byte) bool) error { return rest.source.Find(tx, visit) }
+		id, err := sourced(tx.Tx, find, r.Source, r.Reference)
 		if err != nil {
 			return replayed{}, err
 		}
@@ -240,7 +241,7 @@ func (s *Store) find(tx *boltdb.Tx, id uuidv7.ID, hash order.RequestHash, other 
 // insert stores an order, appends its message with the id messageID, and returns the message's slot. rest is the
 // prepare's.
 func (s *Store) insert(
-	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, rest prepared,
+	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, rest *prepared,
 ) (slot uint64, err error) {
 	event.SetID(r.Payload, id)
 	placed := row{
@@ -259,7 +260,7 @@ func (s *Store) insert(
 	if err := w.orders.Put(w.key[:], encodeRow(&w.arena, w.key[:], &placed)); err != nil {
 		return 0, err
 	}
-	return slot, s.index(tx, id, r)
+	return slot, s.index(tx, id, r, rest)
 }
 
 // writing is what the placements of a transaction share. Only the committer uses it.
@@ -280,14 +281,29 @@ func (w *writing) begin(tx *boltdb.Tx) *writing {
 	return w
 }
 
-// prepared is what a request needs for its row and message. It is made before the request's turn in the committer.
+// prepared is what is made of a request before its turn in the committer, so that its turn is short.
 type prepared struct {
 	content content
 	headers []cloudevent.Header
+	hashes  [3]hashed // the first found
+	found   int
+	key     runs.Lookup // if it has a key
+	source  runs.Lookup // if it has a source
 }
 
-func prepare(r *order.Request) prepared {
-	return prepared{contentOf(r.Payload, r.Order), headersOf(r.Key, r.Hash)}
+func (s *Store) prepare(r *order.Request) prepared {
+	p := prepared{content: contentOf(r.Payload, r.Order), headers: headersOf(r.Key, r.Hash)}
+	o := identity{r.Source, r.Reference, r.CustomerID}
+	p.hashes, p.found = o.hashes()
+	for i := range p.hashes[:p.found] {
+		if h := &p.hashes[i]; h.index == sourcesIndex {
+			p.source = s.indexes.Index(sourcesIndex).Look(h.hash)
+		}
+	}
+	if !r.Key.IsZero() {
+		p.key = s.indexes.Index(keysIndex).Look(runs.Hash(r.Key))
+	}
+	return p
 }
 
 // created returns the message of the placement. subject and key are the order's id as text, payload is the order's, and

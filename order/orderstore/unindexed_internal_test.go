@@ -28,7 +28,7 @@ func faultsOf(t *testing.T, path string) []string {
 func placeUnindexed(t *testing.T, s *Store, r *order.Request) uuidv7.ID {
 	t.Helper()
 	id := s.ids.Next()
-	rest := prepare(r)
+	rest := s.prepare(r)
 	err := s.db.Write(t.Context(), func(tx *boltdb.Tx) error {
 		placed := row{
 			message: message{kind: "ORDER_CREATED", id: s.ids.Next()}, placedAt: r.PlacedAt, key: r.Key, hash: r.Hash,

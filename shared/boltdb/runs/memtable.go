@@ -97,6 +97,11 @@ func (m *memtable) find(hash *Hash, n int, visit func(rest []byte) bool) bool {
 	return true
 }
 
+// has reports whether an entry has the hash.
+func (m *memtable) has(hash *Hash) bool {
+	return !m.find(hash, len(m.next), func([]byte) bool { return false })
+}
+
 // sorted returns the entries by hash and rest, without repetitions.
 func (m *memtable) sorted() []byte {
 	m.mu.RLock()

@@ -190,6 +190,16 @@ func (r *run) piece(tx *bbolt.Tx, kind byte, at *atomic.Pointer[[]byte], number 
 	return kept, nil
 }
 
+// absent reports whether the filter, as far as it is in memory, says that the run does not have a hash.
+func (r *run) absent(hash *Hash) bool {
+	if r.buckets == 0 {
+		return false
+	}
+	bucket, kept := place(hash[:], r.buckets)
+	piece := r.filter[bucket/pieceBuckets].Load()
+	return piece != nil && !pieceHas(*piece, bucket%pieceBuckets, kept)
+}
+
 // mayHave asks the filter.
 func (r *run) mayHave(tx *bbolt.Tx, hash *Hash) (bool, error) {
 	if r.buckets == 0 {

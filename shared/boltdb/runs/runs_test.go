@@ -42,6 +42,8 @@ type machine struct {
 
 	model  []map[string]bool // entries by index
 	serial uint64
+	// looks are lookups that began some steps ago.
+	looks [][]Lookup
 }
 
 func newMachine(t *rapid.T, path string) *machine {
@@ -67,6 +69,17 @@ func (m *machine) open(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.look()
+}
+
+// look begins a lookup of each hash.
+func (m *machine) look() {
+	m.looks = make([][]Lookup, hashes)
+	for n := range m.looks {
+		for i := range testSpecs {
+			m.looks[n] = append(m.looks[n], m.set.Index(i).Look(Sum(fmt.Sprint(n))))
+		}
+	}
 }
 
 func createTest(db *boltdb.DB) error {
@@ -84,8 +97,12 @@ func (m *machine) close(t rapid.TB) {
 	}
 }
 
-// hash returns one of a few hashes, so that many entries share one.
-func hashOf(n int) Hash { return Sum(fmt.Sprint(n % 50)) }
+const (
+	added  = 50 // different hashes that entries have: few, so that many share one
+	hashes = 55 // that are looked for
+)
+
+func hashOf(n int) Hash { return Sum(fmt.Sprint(n % added)) }
 
 // entry makes an entry of an index: mostly newer ones have smaller rests.
 func (m *machine) entry(x, n int) Entry {
@@ -169,7 +186,8 @@ func (m *machine) group(t rapid.TB, requests []int) {
 }
 
 func (m *machine) found(tx *boltdb.Tx, e *Entry) (found bool, err error) {
-	err = e.Index.Find(tx, e.Hash, func(rest []byte) bool {
+	look := e.Index.Look(e.Hash)
+	err = look.Find(tx, func(rest []byte) bool {
 		found = bytes.Equal(rest, e.Rest)
 		return !found
 	})
@@ -181,7 +199,7 @@ func (m *machine) check(t rapid.TB) {
 	t.Helper()
 	err := m.set.View(context.Background(), func(tx *bbolt.Tx, at *Snapshot) error {
 		for i := range testSpecs {
-			for n := range 55 { // five of them were never added
+			for n := range hashes {
 				hash := Sum(fmt.Sprint(n))
 				if err := m.compare(tx, at, i, hash); err != nil {
 					return fmt.Errorf("index %d, hash %d: %w", i, n, err)
@@ -190,9 +208,39 @@ func (m *machine) check(t rapid.TB) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = m.db.Write(context.Background(), func(tx *boltdb.Tx) error {
+			for n, looks := range m.looks {
+				for i := range looks {
+					if err := sameNow(tx, &looks[i]); err != nil {
+						return fmt.Errorf("index %d, hash %d: %w", i, n, err)
+					}
+				}
+			}
+			return boltdb.Refuse(nil)
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// sameNow compares what a lookup of some steps ago finds with what one finds that begins now, with a look and without.
+func sameNow(tx *boltdb.Tx, old *Lookup) error {
+	now := old.index.Look(old.hash)
+	var found [3][]string
+	for i, l := range []*Lookup{old, &now, {index: old.index, hash: old.hash}} {
+		if err := l.Find(tx, func(rest []byte) bool {
+			found[i] = append(found[i], string(rest))
+			return true
+		}); err != nil {
+			return err
+		}
+	}
+	if !slices.Equal(found[0], found[2]) || !slices.Equal(found[1], found[2]) {
+		return fmt.Errorf("an old look finds %x, a new one %x, and there is %x", found[0], found[1], found[2])
+	}
+	return nil
 }
 
 func (m *machine) compare(tx *bbolt.Tx, at *Snapshot, i int, hash Hash) error {
@@ -292,6 +340,7 @@ func TestSet_AnswersAsAMap(t *testing.T) {
 			"expire": maintain("expire", func() (bool, error) { return m.set.expire(context.Background(), &m.keep) }),
 			"drop":   maintain("drop", func() (bool, error) { return m.set.drop(context.Background()) }),
 			"reopen": func(t *rapid.T) { m.close(t); m.open(t) },
+			"look":   func(*rapid.T) { m.look() },
 			"":       func(t *rapid.T) { m.check(t) },
 		})
 		m.finale(t, steps)

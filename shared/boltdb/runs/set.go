@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -444,22 +445,56 @@ func (s *Set) nudge() {
 	}
 }
 
+// Lookup is a hash to be found in an index. See Look.
+type Lookup struct {
+	index  *Index
+	hash   Hash
+	absent *state // nothing of it has the hash but its active memtable, perhaps; nil if nothing is known
+}
+
+// Look begins a lookup before the transaction that it is for, so that Find has less to do there: the committer works
+// for all callers. Look asks the filters that are in memory, and reads no page. It is safe for concurrent use.
+func (x *Index) Look(hash Hash) Lookup {
+	l := Lookup{index: x, hash: hash}
+	if st := x.set.state.Load(); st.absent(x, &l.hash) {
+		l.absent = st
+	}
+	return l
+}
+
+// absent reports whether it can tell from memory that nothing but the active memtable has the hash.
+func (st *state) absent(x *Index, hash *Hash) bool {
+	for i := range st.frozen {
+		if st.frozen[i].tables[x.number].has(hash) {
+			return false
+		}
+	}
+	for _, r := range st.runs[x.number] {
+		if !r.absent(hash) {
+			return false
+		}
+	}
+	return true
+}
+
 // Find calls visit with the rest of each entry that has the hash, newest first as far as runs go, until it returns
-// false. It sees what earlier requests of the group added.
-func (x *Index) Find(tx *boltdb.Tx, hash Hash, visit func(rest []byte) bool) error {
+// false. It sees what earlier requests of the group added, and all that was added since Look.
+func (l *Lookup) Find(tx *boltdb.Tx, visit func(rest []byte) bool) error {
+	x := l.index
 	s := x.set
 	st := s.state.Load()
 	if s.group.tx == tx.Tx {
-		if t := s.group.tables[x.number]; !t.find(&hash, len(t.next), visit) {
+		if t := s.group.tables[x.number]; !t.find(&l.hash, len(t.next), visit) {
 			return nil
 		}
 	}
-	return st.find(tx.Tx, x, &hash, len(st.active[x.number].next), visit)
+	return st.find(tx.Tx, x, &l.hash, len(st.active[x.number].next), l.absent, visit)
 }
 
-// find looks at the first n entries of the active memtable and at all that is older.
-func (st *state) find(tx *bbolt.Tx, x *Index, hash *Hash, n int, visit func(rest []byte) bool) error {
-	if !st.active[x.number].find(hash, n, visit) {
+// find looks at the first n entries of the active memtable and at all that is older. It leaves out what absent has: the
+// hash is not there. absent may be nil.
+func (st *state) find(tx *bbolt.Tx, x *Index, hash *Hash, n int, absent *state, visit func(rest []byte) bool) error {
+	if !st.active[x.number].find(hash, n, visit) || st == absent {
 		return nil
 	}
 	for i := len(st.frozen) - 1; i >= 0; i-- {
@@ -469,6 +504,9 @@ func (st *state) find(tx *bbolt.Tx, x *Index, hash *Hash, n int, visit func(rest
 	}
 	runs := st.runs[x.number]
 	for i := len(runs) - 1; i >= 0; i-- {
+		if absent != nil && slices.Contains(absent.runs[x.number], runs[i]) {
+			continue
+		}
 		c, err := runs[i].cursor(tx, hash, nil)
 		if err != nil || c == nil {
 			if err != nil {
@@ -517,9 +555,9 @@ func (s *Set) View(ctx context.Context, fn func(tx *bbolt.Tx, at *Snapshot) erro
 
 var errReplaced = errors.New("the runs were replaced")
 
-// Find is like the method of Index.
+// Find is like the method of Lookup.
 func (at *Snapshot) Find(tx *bbolt.Tx, x *Index, hash Hash, visit func(rest []byte) bool) error {
-	return at.state.find(tx, x, &hash, at.entries[x.number], visit)
+	return at.state.find(tx, x, &hash, at.entries[x.number], nil, visit)
 }
 
 // cursor walks the entries of a hash in one memtable or run.
