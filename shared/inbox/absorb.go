@@ -150,14 +150,19 @@ func (s *slots) absorb(from *bbolt.Bucket) error {
 	}
 	return from.ForEachBucket(func(name []byte) error {
 		return from.Bucket(name).ForEach(func(key, value []byte) error {
-			run, err := decodeInterval(key, value)
+			runs, err := decodeIntervals(key, value)
 			if err != nil {
 				return fmt.Errorf("lineage %q: %w", name, err)
 			}
 			if len(name) > maxName {
 				return boltdb.ErrCorrupt
 			}
-			return s.cover(string(name), run)
+			for _, run := range runs {
+				if err := s.cover(string(name), run); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	})
 }

@@ -25,7 +25,7 @@ func Check(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 		_, err := entryOf(r.Key, r.Value)
 		return err
 	case "slots":
-		_, err := decodeInterval(r.Key, r.Value)
+		_, err := decodeIntervals(r.Key, r.Value)
 		return err
 	default:
 		_, err := codec.Unseal(r.Key, r.Value)

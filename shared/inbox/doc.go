@@ -20,7 +20,7 @@
 //	sizes/dropped            -> the newest day that was dropped
 //	sizes/lineages           -> number of lineages, 8 bytes big endian
 //	lineages/<lineage>       -> nothing
-//	slots/<lineage>/<last>   -> <first>   one interval, both ends in it, 8 bytes big endian
+//	slots/<lineage>/<last>   -> up to 256 intervals, of which the last ends there, see encodeIntervals
 //
 // Every record has a checksum. The package opens no transaction, keeps nothing in memory between two of them, and does
 // not know what the messages say.

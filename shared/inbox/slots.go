@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -25,7 +26,11 @@ type slots struct {
 type lineage struct {
 	bucket  *bbolt.Bucket
 	last    uint64 // the highest slot stored; slots above need no look-up
-	pending intervals
+	pending ascending
+	// The record that was looked up last answers for all slots from this one to its own last: the next slot of a
+	// partition is mostly one of them.
+	from uint64
+	near intervals
 }
 
 // has reports whether slot is covered.
@@ -77,33 +82,36 @@ func (s *slots) lineage(name string) (*lineage, error) {
 func openLineage(bucket *bbolt.Bucket) (*lineage, error) {
 	l := &lineage{bucket: bucket}
 	if key, value := bucket.Cursor().Last(); key != nil {
-		highest, err := decodeInterval(key, value)
+		highest, err := decodeIntervals(key, value)
 		if err != nil {
 			return nil, err
 		}
-		l.last = highest.last
+		l.last = highest.last()
 	}
 	return l, nil
 }
 
-// stored looks slot up. The key of an interval is its last slot. So only the first interval at or after slot can
-// contain it.
+// stored looks slot up. The key of a record is its last slot. So only the first record at or after slot can have it.
 func (l *lineage) stored(slot uint64) (bool, error) {
 	if slot > l.last {
 		return false, nil
 	}
-	key, value := l.bucket.Cursor().Seek(slotKey(slot))
-	if key == nil {
-		return false, nil
+	if len(l.near) == 0 || slot < l.from || slot > l.near.last() {
+		near, err := decodeIntervals(l.bucket.Cursor().Seek(slotKey(slot)))
+		if err != nil {
+			return false, err
+		}
+		l.from, l.near = slot, near
 	}
-	run, err := decodeInterval(key, value)
-	return run.first <= slot, err
+	return l.near.has(slot), nil
 }
 
 func (s *slots) flush() error {
 	for _, name := range slices.Sorted(maps.Keys(s.lineages)) {
-		for _, run := range s.lineages[name].pending {
-			if err := s.lineages[name].store(run); err != nil {
+		l := s.lineages[name]
+		for runs := l.pending.all(); len(runs) > 0; {
+			var err error
+			if runs, err = l.store(runs); err != nil {
 				return fmt.Errorf("lineage %q: %w", name, err)
 			}
 		}
@@ -117,42 +125,96 @@ func (s *slots) flush() error {
 	return err
 }
 
-// store joins run with the stored intervals that it touches.
-func (l *lineage) store(run interval) error {
-	var joined []interval
-	whole := run
+// store joins the first of the runs, and those that lie near the same records, with what is stored. It returns the
+// others.
+func (l *lineage) store(runs intervals) (others intervals, err error) {
+	var joined intervals // what the records have that are replaced
+	var keys [][]byte    // their keys
+	var last uint64      // of what was taken of runs and records
+	taken := 0
 	cursor := l.bucket.Cursor()
-	for key, value := cursor.Seek(slotKey(run.first - 1)); key != nil; key, value = cursor.Next() {
-		found, err := decodeInterval(key, value)
-		if err != nil {
-			return err
+	for key, value := cursor.Seek(slotKey(runs[0].first - 1)); ; key, value = cursor.Next() {
+		var found intervals
+		if key != nil {
+			if found, err = decodeIntervals(key, value); err != nil {
+				return nil, err
+			}
 		}
-		if !found.joins(run) {
+		for ; taken < len(runs) && (key == nil || reaches(found.last(), runs[taken].first)); taken++ {
+			last = max(last, runs[taken].last)
+		}
+		if key == nil || !reaches(last, found[0].first) {
 			break
 		}
-		joined = append(joined, found)
-		whole = whole.union(found)
+		joined, keys = append(joined, found...), append(keys, slices.Clone(key))
+		last = max(last, found.last())
 	}
-	if len(joined) == 1 && joined[0] == whole {
-		return nil
+	whole := union(joined, runs[:taken])
+	if slices.Equal(whole, joined) {
+		return runs[taken:], nil
 	}
-	for _, old := range joined {
-		if err := l.bucket.Delete(slotKey(old.last)); err != nil {
-			return err
+	for _, key := range keys {
+		if err := l.bucket.Delete(key); err != nil {
+			return nil, err
 		}
 	}
-	return putNumber(l.bucket, slotKey(whole.last), whole.first)
+	for record := range slices.Chunk(whole, recordRuns) {
+		key := slotKey(record.last())
+		if err := l.bucket.Put(key, encodeIntervals(key, record)); err != nil {
+			return nil, err
+		}
+	}
+	return runs[taken:], nil
 }
+
+// recordRuns is how many intervals a record has at most. While partitions are read at different speeds, a lineage has
+// many short ones.
+const recordRuns = 256
 
 func slotKey(slot uint64) []byte { return binary.BigEndian.AppendUint64(nil, slot) }
 
-func decodeInterval(key, value []byte) (interval, error) {
-	first, err := numberOf(key, value)
+// A record has intervals that do not touch: the first slot, the length of the first interval less 1, and of each
+// further one the slots between less 1, and its length less 1. Its key is the last slot.
+
+func encodeIntervals(key []byte, runs intervals) []byte {
+	record := codec.NewEntry(10 + 4*len(runs))
+	record.Uint(runs[0].first)
+	record.Uint(runs[0].last - runs[0].first)
+	for i := range runs[1:] {
+		before, run := &runs[i], &runs[i+1]
+		record.Uint(run.first - before.last - 2)
+		record.Uint(run.last - run.first)
+	}
+	return record.Seal(key)
+}
+
+func decodeIntervals(key, sealed []byte) (intervals, error) {
+	record, err := codec.OpenEntry(key, sealed)
 	if err != nil {
-		return interval{}, err
+		return nil, err
 	}
-	if len(key) != 8 {
-		return interval{}, fmt.Errorf("%w: interval %x does not have the key of one", boltdb.ErrCorrupt, key)
+	// An interval takes two bytes at least.
+	runs := make(intervals, 0, record.Left()/2)
+	first := record.Uint()
+	for ok := true; ok; ok = record.More() { // there is at least one
+		if len(runs) > 0 {
+			between := record.Uint()
+			if before := runs.last(); before > math.MaxUint64-2 || between > math.MaxUint64-2-before {
+				record.Fail()
+			}
+			first = runs.last() + 2 + between
+		}
+		last := first + record.Uint()
+		if first == 0 || last < first {
+			record.Fail()
+		}
+		runs = append(runs, interval{first, last})
 	}
-	return interval{first, binary.BigEndian.Uint64(key)}, nil
+	if err := record.End(); err != nil {
+		return nil, err
+	}
+	if len(key) != 8 || binary.BigEndian.Uint64(key) != runs.last() {
+		return nil, fmt.Errorf("%w: intervals %x do not have the key of theirs", boltdb.ErrCorrupt, key)
+	}
+	return runs, nil
 }
