@@ -126,8 +126,8 @@ func (d *decoder) cover(b *activity.Batch, r *kafka.Record, skipped bool) {
 	if d.def.ID.Header != cloudevent.HeaderID {
 		return
 	}
-	envelope, err := d.envelopes.Parse(r.Headers)
-	if err != nil || envelope.Lineage == "" {
+	envelope, ok := d.envelopes.Slots(r.Headers)
+	if !ok {
 		return
 	}
 	c := activity.Cover{

@@ -86,6 +86,7 @@ type Consumer struct {
 	fault    chan error         // what ended the watch of the last Assign early
 	readings map[int32]*reading // an added partition has none until its first record
 	moved    []Reposition       // not returned yet
+	last     int                // how many records Fetch returned last
 
 	mu       sync.Mutex
 	reads    bool // the partitions in position are assigned
@@ -260,6 +261,9 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			}
 			size += len(record.Value)
 			record.trim(c.config.MaxRecordBytes)
+			if records == nil { // as many are likely to come as the last time
+				records = make([]Record, 0, min(c.last, limit))
+			}
 			records = append(records, record)
 		case confluent.PartitionEOF:
 			if err := c.ended(event.Partition, int64(event.Offset)); err != nil {
@@ -298,7 +302,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 // fetched notes how far each partition was read, and the checkpoints of what was read.
 func (c *Consumer) fetched(records []Record) Fetched {
 	f := Fetched{Records: records, Repositions: c.moved, Next: make(map[int32]Position)}
-	c.moved = nil
+	c.moved, c.last = nil, len(records)
 	for _, moved := range f.Repositions {
 		f.Next[moved.Partition] = c.reading(moved.Partition).position()
 	}

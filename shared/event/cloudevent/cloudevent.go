@@ -11,8 +11,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"ordertally/shared/text/rfc3339"
@@ -253,15 +253,60 @@ var errSlots = errors.New("headers " + HeaderLineage + ", " + HeaderSequence + "
 	HeaderPartitionPrevious + " at most previous")
 
 func (e *Envelope) parseSlots(sequence, previous, inPartition []byte) error {
-	var errS, errP, errI error
-	e.Sequence, errS = strconv.ParseUint(string(sequence), 10, 64)
-	e.Previous, errP = strconv.ParseUint(string(previous), 10, 64)
+	okS, okP, okI := false, false, true
+	e.Sequence, okS = parseSlot(sequence)
+	e.Previous, okP = parseSlot(previous)
 	if len(inPartition) > 0 {
-		e.PartitionPrevious, errI = strconv.ParseUint(string(inPartition), 10, 64)
+		e.PartitionPrevious, okI = parseSlot(inPartition)
 	}
-	if errS != nil || errP != nil || errI != nil || e.Lineage == "" || len(e.Lineage) > MaxIDLen ||
+	if !okS || !okP || !okI || e.Lineage == "" || len(e.Lineage) > MaxIDLen ||
 		e.Previous >= e.Sequence || e.PartitionPrevious > e.Previous {
 		return errSlots
 	}
 	return nil
+}
+
+// parseSlot reads a decimal number.
+func parseSlot(text []byte) (slot uint64, ok bool) {
+	for _, digit := range text {
+		if digit < '0' || digit > '9' || slot > math.MaxUint64/10 {
+			return 0, false
+		}
+		digit := uint64(digit - '0')
+		if slot *= 10; slot > math.MaxUint64-digit {
+			return 0, false
+		}
+		slot += digit
+	}
+	return slot, len(text) > 0
+}
+
+// Slots reads only lineage, sequence and previous, into an Envelope without anything else. It reports false if there
+// are none, or if Parse would refuse these three.
+func (p *Parser) Slots(headers []Header) (e Envelope, ok bool) {
+	var lineage, sequence, previous []byte
+	for _, h := range headers {
+		var text *[]byte
+		switch h.Key {
+		case HeaderLineage:
+			text = &lineage
+		case HeaderSequence:
+			text = &sequence
+		case HeaderPrevious:
+			text = &previous
+		default:
+			continue
+		}
+		if len(*text) > 0 && !bytes.Equal(*text, h.Value) {
+			return Envelope{}, false
+		}
+		*text = h.Value
+	}
+	if string(lineage) == p.last.Lineage {
+		e.Lineage = p.last.Lineage
+	} else {
+		e.Lineage = string(lineage)
+		p.last.Lineage = e.Lineage
+	}
+	return e, e.parseSlots(sequence, previous, nil) == nil
 }

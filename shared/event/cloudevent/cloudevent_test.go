@@ -2,8 +2,12 @@ package cloudevent_test
 
 import (
 	"reflect"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"ordertally/shared/event/cloudevent"
 )
@@ -68,4 +72,67 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: got %+v, want an error", name, got)
 		}
 	}
+}
+
+// Slots reads what Parse reads of the three headers, and refuses what Parse refuses of them.
+func TestSlots_AreThoseOfParse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := whole()
+		var headers []cloudevent.Header
+		number := rapid.SampledFrom([]string{
+			"", "0", "7", "00000000000000000041", "42", "18446744073709551614", "18446744073709551615",
+			"18446744073709551616", "99999999999999999999", "100000000000000000000", "-1", "+1", "4_2", " 1", "0x1",
+		})
+		draws := map[string]*rapid.Generator[string]{
+			cloudevent.HeaderLineage:  rapid.SampledFrom([]string{"", "l1", "l2", strings.Repeat("l", 256)}),
+			cloudevent.HeaderSequence: number, cloudevent.HeaderPrevious: number,
+		}
+		for _, h := range e.Headers() {
+			if h.Key == cloudevent.HeaderPartitionPrevious {
+				continue
+			}
+			if draw, ok := draws[h.Key]; ok && rapid.Bool().Draw(t, h.Key+" is another") {
+				h.Value = []byte(draw.Draw(t, h.Key))
+				if rapid.IntRange(0, 4).Draw(t, h.Key+" is there twice") == 0 {
+					headers = append(headers, cloudevent.Header{Key: h.Key, Value: []byte(draw.Draw(t, h.Key))})
+				}
+			}
+			headers = append(headers, h)
+		}
+		want, err := cloudevent.Parse(headers)
+		var p cloudevent.Parser
+		for range 2 { // the second time it has seen the lineage
+			got, ok := p.Slots(headers)
+			if ok != (err == nil && want.Lineage != "") {
+				t.Fatalf("%v, and Parse says %v", ok, err)
+			}
+			if ok && !reflect.DeepEqual(got, cloudevent.Envelope{
+				Lineage: want.Lineage, Sequence: want.Sequence, Previous: want.Previous,
+			}) {
+				t.Fatalf("%+v, and Parse returns %+v", got, want)
+			}
+		}
+	})
+}
+
+// A number is read as the standard library reads it.
+func TestParse_ReadsSlotsAsNumbers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[0-9]{1,21}`).Draw(t, "sequence")
+		e := whole()
+		headers := e.Headers()
+		for i := range headers {
+			switch headers[i].Key {
+			case cloudevent.HeaderSequence:
+				headers[i].Value = []byte(text)
+			case cloudevent.HeaderPrevious, cloudevent.HeaderPartitionPrevious:
+				headers[i].Value = []byte("0")
+			}
+		}
+		want, wrong := strconv.ParseUint(text, 10, 64)
+		got, err := cloudevent.Parse(headers)
+		if (err != nil) != (wrong != nil || want == 0) || err == nil && got.Sequence != want {
+			t.Fatalf("%d, %v, want %d, %v", got.Sequence, err, want, wrong)
+		}
+	})
 }
