@@ -52,7 +52,7 @@ type Store struct {
 }
 
 // Format is that of an activity file.
-var Format = boltdb.Format{Service: "activity", Number: 5}
+var Format = boltdb.Format{Service: "activity", Number: 6}
 
 var (
 	bucketBins      = []byte("bins")

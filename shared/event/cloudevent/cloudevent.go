@@ -253,9 +253,10 @@ var errSlots = errors.New("headers " + HeaderLineage + ", " + HeaderSequence + "
 	HeaderPartitionPrevious + " at most previous")
 
 func (e *Envelope) parseSlots(sequence, previous, inPartition []byte) error {
-	okS, okP, okI := false, false, true
+	var okS, okP bool
 	e.Sequence, okS = parseSlot(sequence)
 	e.Previous, okP = parseSlot(previous)
+	okI := true
 	if len(inPartition) > 0 {
 		e.PartitionPrevious, okI = parseSlot(inPartition)
 	}
