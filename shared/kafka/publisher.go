@@ -46,8 +46,11 @@ const (
 	defaultRetention  = 30 * 24 * time.Hour
 )
 
-// compression is the codec of all batches; docs/decisions/compression.md has what was measured.
-const compression = "zstd"
+// compression is the codec of all batches, and zstdLevel its level; docs/decisions/compression.md has what was measured.
+const (
+	compression = "zstd"
+	zstdLevel   = 1
+)
 
 // Publisher publishes to one topic. Each batch is one Kafka transaction, which carries the watermark too.
 //
@@ -142,6 +145,9 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"enable.idempotence":        true,
 		// Without it librdkafka repeats a commit whose connection broke, and does not tell (rule P6).
 		"log.connection.close": true,
+	}
+	if p.config.Compression == compression {
+		settings["compression.level"] = zstdLevel
 	}
 	if !p.config.Idempotent {
 		settings["transactional.id"] = name

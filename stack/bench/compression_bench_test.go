@@ -27,8 +27,9 @@ import (
 
 // BenchmarkCompression publishes the real orders to Apache Kafka with each codec, in turn, three times. It reports what
 // a message takes in the topic, in bytes, and the processor time of this process for it, with librdkafka. "once" is the
-// backlog of the sample, "few" the sample in transactions of 10 messages. "drain" has the sample 50 times over, for the
-// processor time. Its sizes flatter the codecs, because a batch has some orders twice.
+// backlog of the sample, "few" the sample in transactions of 10 messages. "load" has the sample 30 times over in
+// transactions of 120, as they are under load, and "drain" 50 times over, for the processor time. The sizes of a drain
+// flatter the codecs, because a batch has some orders twice.
 func BenchmarkCompression(b *testing.B) {
 	broker := stackkafka.ForTest(b)
 	originals := realMessages(b)
@@ -39,6 +40,7 @@ func BenchmarkCompression(b *testing.B) {
 	}{
 		{"once", 1, outbox.RelayConfig{}},
 		{"few", 1, outbox.RelayConfig{BatchMessages: 10}},
+		{"load", 30, outbox.RelayConfig{BatchMessages: 120}},
 		{"drain", 50, outbox.RelayConfig{}},
 	} {
 		messages := copied(originals, shape.copies)
