@@ -46,7 +46,8 @@ const (
 	defaultRetention  = 30 * 24 * time.Hour
 )
 
-// compression is the codec of all batches, and zstdLevel its level; docs/decisions/compression.md has what was measured.
+// compression is the codec of all batches, and zstdLevel its level. docs/decisions/compression.md has what was
+// measured.
 const (
 	compression = "zstd"
 	zstdLevel   = 1
