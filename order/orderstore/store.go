@@ -190,7 +190,7 @@ type replayed struct {
 }
 
 // replay looks for an order that the request placed earlier, possibly in the same group (rule G1). It looks by key
-// first, then by source and reference. rest is the prepare's.
+// first, then by source and reference. rest is what prepare made of the request.
 func (s *Store) replay(tx *boltdb.Tx, r *order.Request, rest *prepared) (replayed, error) {
 	if !r.Key.IsZero() {
 		id, err := s.keyed(tx, &rest.key)
@@ -238,8 +238,8 @@ func (s *Store) find(tx *boltdb.Tx, id uuidv7.ID, hash order.RequestHash, other 
 	return order.Placed{Stored: stored, Replayed: true}, err
 }
 
-// insert stores an order, appends its message with the id messageID, and returns the message's slot. rest is the
-// prepare's.
+// insert stores an order, appends its message with the id messageID, and returns the message's slot. rest is what
+// prepare made of the request.
 func (s *Store) insert(
 	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, rest *prepared,
 ) (slot uint64, err error) {
