@@ -214,7 +214,7 @@ func decodeIntervals(key, sealed []byte) (intervals, error) {
 		return nil, err
 	}
 	if len(key) != 8 || binary.BigEndian.Uint64(key) != runs.last() {
-		return nil, fmt.Errorf("%w: intervals %x do not have the key of theirs", boltdb.ErrCorrupt, key)
+		return nil, fmt.Errorf("%w: the key %x is not the last slot of its intervals", boltdb.ErrCorrupt, key)
 	}
 	return runs, nil
 }
