@@ -147,8 +147,8 @@ func processorTime(t testing.TB) time.Duration {
 
 // The bound is for the whole process: net/http, the commits, and what runs beside them. Orders that come at once share
 // a commit, which takes some two hundred allocations however many they are. On a busy machine few share one, so the
-// least of some rounds counts. It is 73 on an idle machine, and some 90 with the race detector, which drops a quarter of
-// what is put into a sync.Pool.
+// least of some rounds counts. It is 73 on an idle machine, and some 90 with the race detector, which drops a quarter
+// of what is put into a sync.Pool.
 func TestPlace_AllocatesLittle(t *testing.T) {
 	const connections, orders, rounds, bound = 64, 40, 5, 96
 	lones := newLones(t, connections)
