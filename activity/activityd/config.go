@@ -33,13 +33,15 @@ type Config struct {
 	Clock    clock.Clock           `kong:"-"` // for tests; nil is the machine's clock
 }
 
-// Reading returns how to read an activity's topic. Lag monitors find the positions under the group's name.
-func (c *Config) Reading(def *activity.Definition) kafka.ConsumerConfig {
+// Reading returns how to read the topic of some activities. Lag monitors find the positions under the group's name.
+func (c *Config) Reading(of ...activity.Definition) kafka.ConsumerConfig {
 	reading := c.Consumer
-	reading.Brokers, reading.Security, reading.Topic = c.Kafka, c.KafkaSecurity, def.Topic
+	reading.Brokers, reading.Security, reading.Topic = c.Kafka, c.KafkaSecurity, of[0].Topic
 	reading.GroupID, reading.Clock = "ordertally-activity", c.Clock
-	if def.Source != event.Source { // order's messages have slots, which are remembered for ever
-		reading.KeyRetention = c.Store.DedupRetention
+	for i := range of {
+		if of[i].Source != event.Source { // order's messages have slots, which are remembered for ever
+			reading.KeyRetention = c.Store.DedupRetention
+		}
 	}
 	return reading
 }

@@ -25,16 +25,16 @@ import (
 
 // frail panics twice: before it writes a batch, and after it has written one.
 type frail struct {
-	*activitystore.Store
+	activitystore.Stores
 	calls atomic.Int32
 }
 
-func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdict, error) {
+func (f *frail) Apply(ctx context.Context, b []*activity.Batch) ([][]activity.Verdict, error) {
 	call := f.calls.Add(1)
 	if call == 2 {
 		panic("before")
 	}
-	counted, err := f.Store.Apply(ctx, b)
+	counted, err := f.Stores.Apply(ctx, b)
 	if call == 4 {
 		panic("after")
 	}
@@ -61,8 +61,8 @@ func TestIngest_PanicLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrapped := &frail{Store: store}
-	in := ingest.New(consumer, wrapped, def, ingest.Config{MaxBatch: 50}, ingest.NewMetrics(prometheus.NewRegistry()),
+	wrapped := &frail{Stores: activitystore.Stores{store}}
+	in := ingest.New(consumer, wrapped, []activity.Definition{def}, ingest.Config{MaxBatch: 50}, ingest.NewMetrics(prometheus.NewRegistry()),
 		zerolog.Nop())
 	var panics atomic.Int32
 	restarter := lifecycle.NewRestarter(in.Run, func(p *lifecycle.PanicError, _ time.Duration) {

@@ -34,7 +34,8 @@ func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	return s, err
 }
 
-// make joins the parts. Each activity has parts of its own.
+// make joins the parts. Activities of one topic share a consumer and an ingest if they have read equally far. A new one
+// reads alone, until a start finds it where the others are.
 //
 //	Kafka ── kafka.Consumer ── ingest ──┐
 //	                                    ├── activitystore, the file
@@ -50,21 +51,19 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	if err != nil {
 		return nil, err
 	}
-	metrics := ingest.NewMetrics(base.Registry)
-	var ingests []*ingest.Ingest
-	base.OnStop("ingest", func(ctx context.Context) error { return ingest.Close(ctx, ingests, base.Err() == nil) })
+	stores := make([]*activitystore.Store, len(definitions))
+	for i, def := range definitions {
+		if stores[i], err = activitystore.Open(ctx, base.DB, def, c.Store); err != nil {
+			return nil, err
+		}
+	}
+	ingests, err := s.ingests(ctx, base, stores)
+	if err != nil {
+		return nil, err
+	}
 	var counted []activityapi.Activity
 	for i, def := range definitions {
-		store, err := activitystore.Open(ctx, base.DB, def, c.Store)
-		if err != nil {
-			return nil, err
-		}
-		in, err := ingest.Open(ctx, store, def, c.Reading(&def), c.Ingest, c.Data, metrics, base.Logger)
-		if err != nil {
-			return nil, err
-		}
-		ingests = append(ingests, in)
-		base.Part("ingest "+def.Name, in.Run, in.Check)
+		store, in := stores[i], ingests[stores[i]]
 		if i == 0 {
 			base.Health.RegisterNoted("kafka", in.Ready, telemetry.Ready, in.Changes)
 		} else { // the others must work without a topic that does not exist yet
@@ -72,7 +71,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		}
 		decode := func(p *activity.Parked) (activity.Message, *activity.Poison) { return ingest.Decode(&def, p) }
 		base.Part("merged days of "+def.Name, store.KeepMerged, nil)
-		again := rebuild.New(rebuild.Config{Definition: def, Store: store, Live: in, Reading: c.Reading(&def),
+		again := rebuild.New(rebuild.Config{Definition: def, Store: store, Live: in, Reading: c.Reading(def),
 			Decode: decode, Logger: base.Logger})
 		base.Part("rebuild "+def.Name, again.Run, nil)
 		counted = append(counted, activityapi.Activity{
@@ -89,4 +88,31 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	})
 	base.OnStopFirst(api.Close)
 	return api, nil
+}
+
+// ingests makes what counts for each store.
+func (s *Service) ingests(ctx context.Context, base *service.Service, stores []*activitystore.Store) (
+	of map[*activitystore.Store]*ingest.Ingest, err error) {
+	groups, err := activitystore.Together(ctx, stores...)
+	if err != nil {
+		return nil, err
+	}
+	var all []*ingest.Ingest
+	base.OnStop("ingest", func(ctx context.Context) error { return ingest.Close(ctx, all, base.Err() == nil) })
+	of = make(map[*activitystore.Store]*ingest.Ingest)
+	metrics := ingest.NewMetrics(base.Registry)
+	for _, group := range groups {
+		activities := group.Definitions()
+		in, err := ingest.Open(ctx, group, activities, s.config.Reading(activities...), s.config.Ingest, s.config.Data,
+			metrics, base.Logger)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, in)
+		base.Part("ingest "+ingest.Names(activities), in.Run, in.Check)
+		for _, store := range group {
+			of[store] = in
+		}
+	}
+	return of, nil
 }

@@ -13,47 +13,46 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// Apply counts a batch and moves the positions past it, in one transaction. It returns when that is on the disk, with
-// what was decided about each message. It keeps poison, conflicts and late messages. A batch that is applied again
-// changes only the time of the last batch. Errors to tell apart: boltdb.ErrFull (nothing was written, try again later),
-// boltdb.ErrOutcomeUnknown, boltdb.ErrCorrupt.
+// Apply counts a batch for this store alone; see Stores.Apply.
 func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
-	var verdicts []activity.Verdict
-	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
-		root := s.root(tx.Tx)
-		now := s.options.Clock.Now().UTC()
-		return updateState(root, func(st *state) error {
-			known, err := readPositions(s.positions(root))
-			if err != nil {
-				return err
-			}
-			read := furthest(known, batch.Next)
-			kept := map[activity.Ledger][]activity.Parked{activity.ParkedLedger: batch.Parked}
-			if verdicts, err = s.count(root, batch, read, now, kept); err != nil {
-				return err
-			}
-			crashpoint.Here("activity.counted")
-			if err := s.noteIncidents(root, batch, verdicts, now); err != nil {
-				return err
-			}
-			st.At, st.Event = now, latest(st.Event, batch.Messages, verdicts)
-			st.noteForgotten(batch)
-			for _, name := range activity.AllLedgers() {
-				if err := s.keep(root, name, kept[name], now, st); err != nil {
-					return err
-				}
-				if err := s.expire(root, name, now, st); err != nil {
-					return err
-				}
-			}
-			return putPositions(s.positions(root), batch.Next, read)
-		})
-	})
+	verdicts, err := Stores{s}.Apply(ctx, []*activity.Batch{batch})
 	if err != nil {
-		return nil, fmt.Errorf("apply a batch of %d messages: %w", len(batch.Messages)+len(batch.Parked), err)
+		return nil, err
 	}
-	crashpoint.Here("activity.applied")
-	return verdicts, nil
+	return verdicts[0], nil
+}
+
+// apply counts a batch in a transaction.
+func (s *Store) apply(tx *boltdb.Tx, batch *activity.Batch) (verdicts []activity.Verdict, err error) {
+	root := s.root(tx.Tx)
+	now := s.options.Clock.Now().UTC()
+	err = updateState(root, func(st *state) error {
+		known, err := readPositions(s.positions(root))
+		if err != nil {
+			return err
+		}
+		read := furthest(known, batch.Next)
+		kept := map[activity.Ledger][]activity.Parked{activity.ParkedLedger: batch.Parked}
+		if verdicts, err = s.count(root, batch, read, now, kept); err != nil {
+			return err
+		}
+		crashpoint.Here("activity.counted")
+		if err := s.noteIncidents(root, batch, verdicts, now); err != nil {
+			return err
+		}
+		st.At, st.Event = now, latest(st.Event, batch.Messages, verdicts)
+		st.noteForgotten(batch)
+		for _, name := range activity.AllLedgers() {
+			if err := s.keep(root, name, kept[name], now, st); err != nil {
+				return err
+			}
+			if err := s.expire(root, name, now, st); err != nil {
+				return err
+			}
+		}
+		return putPositions(s.positions(root), batch.Next, read)
+	})
+	return verdicts, err
 }
 
 // verdicts says what each decision of the inbox means: the verdict, and the ledger and reason if the message is kept.

@@ -134,7 +134,7 @@ func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.BeginReading(t.Context()); err != nil {
+	if _, err := (activitystore.Stores{store}).BeginReading(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for from := 0; from < 2000; from += 500 {

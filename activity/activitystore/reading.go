@@ -22,29 +22,21 @@ type reading struct {
 	Died   *activity.Suspect `json:"died,omitempty"` // where the run before it died
 }
 
-// BeginReading notes that a run begins to read, and returns what is known of earlier runs. EndReading removes the note.
-func (s *Store) BeginReading(ctx context.Context) (activity.Suspicion, error) {
+// BeginReading notes that a run begins to read, and returns what is known of earlier runs: of the activity that knows
+// of most deaths, since those that were not counted together know different things. EndReading removes the note.
+func (g Stores) BeginReading(ctx context.Context) (activity.Suspicion, error) {
 	var found activity.Suspicion
-	err := s.updateReading(ctx, func(root *bbolt.Bucket, last *reading) (*reading, error) {
-		now, err := s.offsets(root)
-		if err != nil || last == nil {
-			return &reading{Begun: now}, err
+	err := g.updateReading(ctx, func(now map[int32]int64, last *reading) *reading {
+		next := &reading{Begun: now}
+		if last == nil {
+			return next
 		}
-		found = activity.Suspicion{Deaths: last.Deaths + 1, Moved: make(map[int32]bool)}
-		for partition, offset := range now {
-			if last.Begun[partition] != offset {
-				found.Moved[partition] = true
-			}
+		suspicion := last.suspicion(now)
+		if suspicion.Deaths > found.Deaths {
+			found = suspicion
 		}
-		if at := last.At; at != nil {
-			if died := last.Died; died != nil && died.Partition == at.Partition && died.Offset == at.Offset {
-				at.Deaths = died.Deaths
-			}
-			at.Deaths++
-			found.Suspect = at
-			delete(found.Moved, at.Partition)
-		}
-		return &reading{Begun: now, Deaths: found.Deaths, Died: found.Suspect}, nil
+		next.Deaths, next.Died = suspicion.Deaths, suspicion.Suspect
+		return next
 	})
 	if err != nil {
 		return activity.Suspicion{}, fmt.Errorf("note that reading begins: %w", err)
@@ -52,14 +44,33 @@ func (s *Store) BeginReading(ctx context.Context) (activity.Suspicion, error) {
 	return found, nil
 }
 
+// suspicion is what a note says that a run left which did not end in order. now are the offsets that it got to.
+func (r *reading) suspicion(now map[int32]int64) activity.Suspicion {
+	s := activity.Suspicion{Deaths: r.Deaths + 1, Moved: make(map[int32]bool)}
+	for partition, offset := range now {
+		if r.Begun[partition] != offset {
+			s.Moved[partition] = true
+		}
+	}
+	if at := r.At; at != nil {
+		if died := r.Died; died != nil && died.Partition == at.Partition && died.Offset == at.Offset {
+			at.Deaths = died.Deaths
+		}
+		at.Deaths++
+		s.Suspect = at
+		delete(s.Moved, at.Partition)
+	}
+	return s
+}
+
 // ReadingAt notes the offset that is read next, because what stands there may end the process.
-func (s *Store) ReadingAt(ctx context.Context, partition int32, offset int64) error {
-	err := s.updateReading(ctx, func(_ *bbolt.Bucket, last *reading) (*reading, error) {
+func (g Stores) ReadingAt(ctx context.Context, partition int32, offset int64) error {
+	err := g.updateReading(ctx, func(_ map[int32]int64, last *reading) *reading {
 		if last == nil {
 			last = &reading{}
 		}
 		last.At = &activity.Suspect{Partition: partition, Offset: offset}
-		return last, nil
+		return last
 	})
 	if err != nil {
 		return fmt.Errorf("note what is read: %w", err)
@@ -69,14 +80,13 @@ func (s *Store) ReadingAt(ctx context.Context, partition int32, offset int64) er
 
 // ReadingWell notes that nothing suspected ended the process. If not all of it was read, the next run that does not end
 // in order raises suspicion at once.
-func (s *Store) ReadingWell(ctx context.Context, all bool) error {
-	err := s.updateReading(ctx, func(root *bbolt.Bucket, _ *reading) (*reading, error) {
-		now, err := s.offsets(root)
+func (g Stores) ReadingWell(ctx context.Context, all bool) error {
+	err := g.updateReading(ctx, func(now map[int32]int64, _ *reading) *reading {
 		next := &reading{Begun: now}
 		if !all {
 			next.Deaths = 1
 		}
-		return next, err
+		return next
 	})
 	if err != nil {
 		return fmt.Errorf("note that reading goes well: %w", err)
@@ -85,38 +95,51 @@ func (s *Store) ReadingWell(ctx context.Context, all bool) error {
 }
 
 // EndReading notes that the run ends in order.
-func (s *Store) EndReading(ctx context.Context) error {
-	err := s.updateReading(ctx, func(*bbolt.Bucket, *reading) (*reading, error) { return nil, nil })
+func (g Stores) EndReading(ctx context.Context) error {
+	err := g.updateReading(ctx, func(map[int32]int64, *reading) *reading { return nil })
 	if err != nil {
 		return fmt.Errorf("note that reading has ended: %w", err)
 	}
 	return nil
 }
 
-// updateReading calls change with what the last run left, or nil, and stores what change returns. Nil removes it.
-func (s *Store) updateReading(ctx context.Context, change func(*bbolt.Bucket, *reading) (*reading, error)) error {
-	return s.db.Write(ctx, func(tx *boltdb.Tx) error {
-		root := s.root(tx.Tx)
-		bucket, err := root.CreateBucketIfNotExists(keyReading)
-		if err != nil {
-			return err
-		}
-		var last *reading
-		if sealed := bucket.Get(s.topic); sealed != nil {
-			last = new(reading)
-			if err := readJSON(s.topic, sealed, last); err != nil {
+// updateReading calls change for each store, with the next offset of each partition and what the last run left, or nil.
+// It stores what change returns. Nil removes it.
+func (g Stores) updateReading(
+	ctx context.Context, change func(now map[int32]int64, last *reading) *reading,
+) error {
+	return g[0].db.Write(ctx, func(tx *boltdb.Tx) error {
+		for _, s := range g {
+			if err := s.updateReading(tx.Tx, change); err != nil {
 				return err
 			}
 		}
-		next, err := change(root, last)
-		if err != nil {
+		return nil
+	})
+}
+
+func (s *Store) updateReading(tx *bbolt.Tx, change func(now map[int32]int64, last *reading) *reading) error {
+	root := s.root(tx)
+	bucket, err := root.CreateBucketIfNotExists(keyReading)
+	if err != nil {
+		return err
+	}
+	now, err := s.offsets(root)
+	if err != nil {
+		return err
+	}
+	var last *reading
+	if sealed := bucket.Get(s.topic); sealed != nil {
+		last = new(reading)
+		if err := readJSON(s.topic, sealed, last); err != nil {
 			return err
 		}
-		if next == nil {
-			return bucket.Delete(s.topic)
-		}
-		return putJSON(bucket, s.topic, next)
-	})
+	}
+	next := change(now, last)
+	if next == nil {
+		return bucket.Delete(s.topic)
+	}
+	return putJSON(bucket, s.topic, next)
 }
 
 // offsets returns the next offset of each partition.

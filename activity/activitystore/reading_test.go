@@ -13,12 +13,15 @@ import (
 
 func (f *file) begin() activity.Suspicion {
 	f.t.Helper()
-	found, err := f.BeginReading(f.t.Context())
+	found, err := f.alone().BeginReading(f.t.Context())
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	return found
 }
+
+// alone returns the store as one that no other is counted together with.
+func (f *file) alone() activitystore.Stores { return activitystore.Stores{f.Store} }
 
 // note fails the test when a note cannot be stored.
 func (f *file) note(err error) {
@@ -45,11 +48,11 @@ func TestReading_SuspectsRunsThatDoNotEndInOrder(t *testing.T) {
 	died(2)
 	f.apply(&activity.Batch{Next: map[int32]activity.Position{3: {Offset: 11}}})
 	died(3, 3)
-	f.note(f.ReadingWell(t.Context(), true))
+	f.note(f.alone().ReadingWell(t.Context(), true))
 	died(1)
-	f.note(f.ReadingWell(t.Context(), false)) // not all was read: one more is enough
+	f.note(f.alone().ReadingWell(t.Context(), false)) // not all was read: one more is enough
 	died(2)
-	f.note(f.EndReading(t.Context()))
+	f.note(f.alone().EndReading(t.Context()))
 	died(0)
 }
 
@@ -59,8 +62,8 @@ func TestReading_KnowsThePlaceAndHowOftenItDied(t *testing.T) {
 	f.begin()
 	f.apply(batch(10, message("a", 3, noon, 1)))
 	for times := 1; times <= 3; times++ {
-		f.note(f.ReadingAt(t.Context(), 0, 7))
-		f.note(f.ReadingAt(t.Context(), 3, 10))
+		f.note(f.alone().ReadingAt(t.Context(), 0, 7))
+		f.note(f.alone().ReadingAt(t.Context(), 3, 10))
 		f.close()
 		f.open()
 		found := f.begin()
@@ -69,7 +72,7 @@ func TestReading_KnowsThePlaceAndHowOftenItDied(t *testing.T) {
 			t.Errorf("found %+v", found)
 		}
 	}
-	f.note(f.EndReading(t.Context()))
+	f.note(f.alone().EndReading(t.Context()))
 	if found := f.begin(); found.Suspect != nil {
 		t.Errorf("after an orderly end: %+v", found)
 	}
@@ -98,7 +101,7 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 		3: {Offset: 10, LeaderEpoch: 7, TopicID: "t", Checkpoints: []activity.Checkpoint{{Offset: 9, Identity: "i"}}}}
 	f.apply(b)
 	f.begin()
-	f.note(f.ReadingAt(t.Context(), 3, 10))
+	f.note(f.alone().ReadingAt(t.Context(), 3, 10))
 	for _, wrong := range [][2]int64{{9, 9}, {11, 11}, {0, 10}, {10, 9}, {-1, 10}} {
 		if names, err := f.skip(3, wrong[0], wrong[1]); err == nil || names != nil || f.next(3).Offset != 10 {
 			t.Errorf("offsets %v: %v, %v; reading goes on at %d", wrong, names, err, f.next(3).Offset)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -27,32 +28,32 @@ type Readings interface {
 	EndReading(ctx context.Context) error
 }
 
-// Open makes a consumer of an activity's topic and an Ingest with it, which does nothing until Run. It notes in the
+// Open makes a consumer of the activities' topic and an Ingest with it, which does nothing until Run. It notes in the
 // file that reading begins, and logs where earlier runs died; after such a death the Ingest begins carefully. The
 // file's name is for the advice in the log. Call Close in the end.
 func Open(
-	ctx context.Context, store Readings, def activity.Definition, reading kafka.ConsumerConfig, config Config,
-	file string, metrics *Metrics, logger zerolog.Logger,
+	ctx context.Context, store Readings, activities []activity.Definition, reading kafka.ConsumerConfig,
+	config Config, file string, metrics *Metrics, logger zerolog.Logger,
 ) (in *Ingest, err error) {
-	logger = logger.With().Str("activity", def.Name).Logger()
+	together := named(logger, activities)
 	found, err := store.BeginReading(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var reader *kafka.Careful
 	if found.Deaths >= suspectAfter || found.Suspect != nil {
-		warn(found.Suspect, &def, file, logger)
-		if reader, err = kafka.NewCareful(reading, logger); err != nil {
+		warn(found.Suspect, reading.Topic, file, together)
+		if reader, err = kafka.NewCareful(reading, together); err != nil {
 			return nil, err
 		}
 		config.Careful = &Careful{Reader: reader, Moved: found.Moved, Note: store.ReadingAt}
 	}
-	consumer, err := kafka.NewConsumer(reading, logger)
+	consumer, err := kafka.NewConsumer(reading, together)
 	if err != nil {
 		return nil, err
 	}
 	config.Well = store.ReadingWell
-	in = New(consumer, store, def, config, metrics, logger)
+	in = New(consumer, store, activities, config, metrics, logger)
 	in.close = func(ctx context.Context, well bool) error {
 		if reader != nil {
 			reader.Close()
@@ -64,6 +65,20 @@ func Open(
 		return nil
 	}
 	return in, nil
+}
+
+// named returns a logger that says for which activities it logs.
+func named(logger zerolog.Logger, activities []activity.Definition) zerolog.Logger {
+	return logger.With().Str("activity", Names(activities)).Logger()
+}
+
+// Names returns the activities' names as one text.
+func Names(activities []activity.Definition) string {
+	names := make([]string, len(activities))
+	for i := range activities {
+		names[i] = activities[i].Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // Close closes what Open opened of each, after Run, and all at once: while Kafka is away each takes a while. well says
@@ -79,7 +94,7 @@ func Close(ctx context.Context, all []*Ingest, well bool) error {
 }
 
 // warn logs where the runs before died.
-func warn(at *activity.Suspect, def *activity.Definition, file string, logger zerolog.Logger) {
+func warn(at *activity.Suspect, topic, file string, logger zerolog.Logger) {
 	if at == nil {
 		return
 	}
@@ -87,8 +102,8 @@ func warn(at *activity.Suspect, def *activity.Definition, file string, logger ze
 	if at.Deaths > 1 {
 		level = zerolog.ErrorLevel
 	}
-	logger.WithLevel(level).Str("topic", def.Topic).Int32("partition", at.Partition).Int64("offset", at.Offset).
-		Int("times", at.Deaths).Msg(died(at, def.Topic, file))
+	logger.WithLevel(level).Str("topic", topic).Int32("partition", at.Partition).Int64("offset", at.Offset).
+		Int("times", at.Deaths).Msg(died(at, topic, file))
 }
 
 // died says what to do about an offset at which the service dies again and again.

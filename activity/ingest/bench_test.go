@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
@@ -199,7 +200,7 @@ func ingestInto(b *testing.B, path string, records []kafka.Record, options activ
 	ctx, done := context.WithCancel(b.Context())
 	defer done()
 	source := &memory{records: records, left: len(records), done: done}
-	in := ingest.New(source, store, def, ingest.Config{MaxBatch: benchBatch},
+	in := ingest.New(source, activitystore.Stores{store}, []activity.Definition{def}, ingest.Config{MaxBatch: benchBatch},
 		ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	start := time.Now()
 	if err := in.Run(ctx); err != nil {

@@ -89,9 +89,7 @@ func (in *Ingest) readPartition(
 			return false, err
 		}
 		in.pending.add(f.Records)
-		batch := in.decoder.batch(f)
-		batch.Read = in.config.Clock.Now()
-		if err := in.apply(ctx, batch); err != nil {
+		if err := in.apply(ctx, in.decode(fetch{Fetched: f, read: in.config.Clock.Now()})); err != nil {
 			return false, err
 		}
 		at = f.Next[partition]

@@ -55,7 +55,7 @@ func TestCareful_CountsEachBatchBeforeItAsksForTheNext(t *testing.T) {
 		3: {{order(3, 0, "e")}},
 	}}
 	well := make(chan bool, 1)
-	s := startWith(t, topic, store, store, ingest.Config{
+	s := startWith(t, topic, store, alone(store), ingest.Config{
 		Careful: &ingest.Careful{Reader: b, Moved: map[int32]bool{1: true}, Note: b.note},
 		Well:    func(_ context.Context, all bool) error { well <- all; return nil },
 	})

@@ -24,6 +24,36 @@ type decoder struct {
 	words                   map[string]string // short texts that come again, so that each is allocated once
 	found                   found
 	said                    []byte // what content digests
+	room                    room
+}
+
+// room is memory for what is left of a batch. It is taken when the first message needs it: an activity that shares its
+// topic passes over most batches as a whole.
+type room struct {
+	left   int // records, with the one that is decoded
+	values []measure.Value
+	labels []string
+	raws   []activity.Parked
+}
+
+// event gives an event the memory that it needs.
+func (r *room) event(e *activity.Event, measures, dimensions int) {
+	if r.values == nil {
+		r.values, r.labels = make([]measure.Value, r.left*measures), make([]string, r.left*dimensions)
+	}
+	r.values, e.Values = cut(r.values, measures)
+	r.labels, e.Labels = cut(r.labels, dimensions)
+}
+
+// raw returns a record as it is kept.
+func (r *room) raw(record *kafka.Record) *activity.Parked {
+	if r.raws == nil {
+		r.raws = make([]activity.Parked, r.left)
+	}
+	raw := &r.raws[0]
+	r.raws = r.raws[1:]
+	*raw = rawOf(record)
+	return raw
 }
 
 type measureFields struct{ values, by int }
@@ -78,8 +108,7 @@ func newDecoder(def *activity.Definition) *decoder {
 
 // batch decodes what was fetched.
 func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
-	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next),
-		Incidents: incidents(fetched.Repositions)}
+	b := &activity.Batch{Next: toStore(fetched.Next), Incidents: incidents(fetched.Repositions)}
 	for _, moved := range fetched.Repositions {
 		if moved.Reason == kafka.Expired && moved.From == 0 {
 			if b.Forgotten == nil {
@@ -88,19 +117,18 @@ func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
 			b.Forgotten[moved.Partition] = moved.To
 		}
 	}
-	values := make([]measure.Value, len(fetched.Records)*len(d.measures))
-	labels := make([]string, len(fetched.Records)*len(d.dimensions))
-	raws := make([]activity.Parked, len(fetched.Records))
+	defer func() { d.room = room{} }() // the batch has it
 	for i := range fetched.Records {
 		r := &fetched.Records[i]
-		raws[i] = raw(r)
+		d.room.left = len(fetched.Records) - i
 		message := activity.Message{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp}
-		values, message.Event.Values = cut(values, len(d.measures))
-		labels, message.Event.Labels = cut(labels, len(d.dimensions))
 		switch poison := d.message(r, &message); poison {
 		case nil:
-			message.Content, message.Raw = d.content(r), &raws[i]
+			message.Content, message.Raw = d.content(r), d.room.raw(r)
 			message.Republished = cloudevent.Republished(r.Headers)
+			if b.Messages == nil {
+				b.Messages = make([]activity.Message, 0, d.room.left)
+			}
 			b.Messages = append(b.Messages, message)
 		case othersMessage, unknownType:
 			if b.PassedOver == nil {
@@ -112,8 +140,9 @@ func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
 			}
 			d.cover(b, r, true)
 		default:
-			raws[i].Poison = *poison
-			b.Parked = append(b.Parked, raws[i])
+			kept := rawOf(r)
+			kept.Poison = *poison
+			b.Parked = append(b.Parked, kept)
 			d.cover(b, r, false)
 		}
 	}
@@ -163,7 +192,7 @@ func (d *decoder) content(r *kafka.Record) (digest [8]byte) {
 	return digest
 }
 
-func raw(r *kafka.Record) activity.Parked {
+func rawOf(r *kafka.Record) activity.Parked {
 	return activity.Parked{
 		Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp, Key: r.Key,
 		Value: r.Value, Headers: r.Headers,
@@ -268,6 +297,7 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 				len(id), cloudevent.MaxIDLen)
 		}
 	}
+	d.room.event(&m.Event, len(d.measures), len(d.dimensions))
 	return d.event(r, &m.Event)
 }
 

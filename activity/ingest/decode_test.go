@@ -57,7 +57,7 @@ func TestDecoder_ReadsWhatTheOrderServiceWrites(t *testing.T) {
 	d := newDecoder(&def)
 	b := d.batch(kafka.Fetched{Records: []kafka.Record{r}, Next: map[int32]kafka.Position{
 		2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Checkpoints: []kafka.Checkpoint{{Offset: 40, Identity: "i"}}}}})
-	kept := raw(&r)
+	kept := rawOf(&r)
 	want := &activity.Batch{
 		Messages: []activity.Message{{
 			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Content: d.content(&r), Raw: &kept, Partition: 2,

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 
 	"ordertally/activity"
@@ -50,15 +49,15 @@ type Source interface {
 	CommitForMonitors(next map[int32]int64)
 }
 
-// Store keeps what was counted; activitystore.Store is one.
+// Store keeps what was counted of one or several activities, in their order; activitystore.Stores is one.
 type Store interface {
-	// AsOf returns the positions to go on from.
-	AsOf(ctx context.Context) (activity.AsOf, error)
-	// Apply applies a whole batch. Once it is on the disk it returns what was decided about each message.
-	// boltdb.ErrFull means that nothing was written: try again.
-	Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error)
-	// Ledgers returns how much waits for an operator.
-	Ledgers(ctx context.Context) (activity.Ledgers, error)
+	// Next returns the positions to go on from.
+	Next(ctx context.Context) (map[int32]activity.Position, error)
+	// Apply applies a batch for each activity, all or nothing. Once that is on the disk it returns what was decided
+	// about each message of each batch. boltdb.ErrFull means that nothing was written: try again.
+	Apply(ctx context.Context, batches []*activity.Batch) ([][]activity.Verdict, error)
+	// Ledgers returns how much of each activity waits for an operator.
+	Ledgers(ctx context.Context) ([]activity.Ledgers, error)
 }
 
 // GCPercent is what a process that counts should set as GOGC. Reading 15,000 records ahead leaves 30 MiB of live heap
@@ -85,12 +84,13 @@ type Config struct {
 	Clock clock.Clock `kong:"-"`
 }
 
-// Ingest counts the messages of one topic for one activity.
+// Ingest counts the messages of one topic, for one or several activities. It reads each record once.
 type Ingest struct {
 	config   Config
 	source   Source
 	store    Store
-	decoder  *decoder
+	topic    string
+	counters []counter // of the activities, in the store's order
 	metrics  *Metrics
 	pending  pending
 	assigned atomic.Bool
@@ -99,14 +99,14 @@ type Ingest struct {
 	commits  commits
 	well     bool // said so; of the goroutine that applies
 	progress progress
-	applying sync.Mutex // held while a batch is applied
+	applying sync.Mutex // held while batches are applied
 	logger   zerolog.Logger
 
 	close func(ctx context.Context, well bool) error // of what Open opened
 }
 
-// New returns an Ingest that does nothing until Run.
-func New(source Source, store Store, def activity.Definition, config Config, metrics *Metrics,
+// New returns an Ingest that does nothing until Run. The activities are of one topic, in the store's order.
+func New(source Source, store Store, activities []activity.Definition, config Config, metrics *Metrics,
 	logger zerolog.Logger) *Ingest {
 	settings.Fill(&config)
 	if config.RetryFull <= 0 {
@@ -121,8 +121,11 @@ func New(source Source, store Store, def activity.Definition, config Config, met
 	if config.Clock == nil {
 		config.Clock = clock.System{}
 	}
-	in := &Ingest{config: config, source: source, store: store, decoder: newDecoder(&def), metrics: metrics,
-		logger: logger}
+	in := &Ingest{config: config, source: source, store: store, topic: activities[0].Topic, metrics: metrics,
+		logger: named(logger, activities)}
+	for i := range activities {
+		in.counters = append(in.counters, newCounter(&activities[i], logger))
+	}
 	metrics.watch(in)
 	return in
 }
@@ -138,20 +141,20 @@ func (in *Ingest) Run(ctx context.Context) error {
 }
 
 func (in *Ingest) run(ctx context.Context) error {
-	asOf, err := in.store.AsOf(ctx)
+	next, err := in.store.Next(ctx)
 	if err != nil {
 		return err
 	}
 	if careful := in.config.Careful; careful != nil {
-		if err := in.readCarefully(ctx, careful, asOf.Next); err != nil {
+		if err := in.readCarefully(ctx, careful, next); err != nil {
 			return err
 		}
 		in.config.Careful = nil
-		if asOf, err = in.store.AsOf(ctx); err != nil {
+		if next, err = in.store.Next(ctx); err != nil {
 			return err
 		}
 	}
-	if err := in.source.Assign(ctx, toRead(asOf.Next)); err != nil {
+	if err := in.source.Assign(ctx, toRead(next)); err != nil {
 		return err
 	}
 	in.pending.forget()
@@ -159,7 +162,7 @@ func (in *Ingest) run(ctx context.Context) error {
 	in.progress.made()
 	in.logger.Info().Int("partitions", len(in.source.Lag())).Msg("reading the topic")
 	fetched := make(chan fetch, 1)
-	decoded := make(chan *activity.Batch, 1)
+	decoded := make(chan []*activity.Batch, 1)
 	group, ctx := errgroup.WithContext(ctx)
 	stage := func(run func(context.Context) error) {
 		group.Go(func() error { return lifecycle.Guard(ctx, run) })
@@ -171,18 +174,17 @@ func (in *Ingest) run(ctx context.Context) error {
 	stage(func(ctx context.Context) error {
 		defer close(decoded)
 		for f := range fetched {
-			batch := in.decoder.batch(f.Fetched)
+			batches := in.decode(f)
 			in.progress.made()
-			batch.Through, batch.Read = f.through, f.read
-			if err := hand(ctx, decoded, batch); err != nil {
+			if err := hand(ctx, decoded, batches); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	stage(func(ctx context.Context) error {
-		for batch := range decoded {
-			if err := in.apply(ctx, batch); err != nil {
+		for batches := range decoded {
+			if err := in.apply(ctx, batches); err != nil {
 				return err
 			}
 		}
@@ -216,6 +218,16 @@ func (in *Ingest) fetch(ctx context.Context, fetched chan<- fetch) error {
 	}
 }
 
+// decode returns a batch for each activity.
+func (in *Ingest) decode(f fetch) []*activity.Batch {
+	batches := make([]*activity.Batch, len(in.counters))
+	for i := range in.counters {
+		batches[i] = in.counters[i].decoder.batch(f.Fetched)
+		batches[i].Through, batches[i].Read = f.through, f.read
+	}
+	return batches
+}
+
 // hand gives a value to the next stage, unless ctx ends first.
 func hand[T any](ctx context.Context, next chan<- T, value T) error {
 	select {
@@ -226,10 +238,11 @@ func hand[T any](ctx context.Context, next chan<- T, value T) error {
 	}
 }
 
-func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
-	verdicts, err := in.write(ctx, batch)
+// apply applies the batches of one fetch. What is of the records themselves, the first batch has as well as any other.
+func (in *Ingest) apply(ctx context.Context, batches []*activity.Batch) error {
+	verdicts, err := in.write(ctx, batches)
 	for said := false; errors.Is(err, boltdb.ErrFull) || errors.Is(err, boltdb.ErrReadOnly); verdicts,
-		err = in.write(ctx, batch) {
+		err = in.write(ctx, batches) {
 		in.progress.made() // it will go on by itself
 		if !said {
 			said = true
@@ -244,9 +257,10 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	if err != nil {
 		return err
 	}
-	in.pending.done(batch)
-	in.through.reach(batch.Through)
-	if !in.well && in.config.Well != nil && !batch.Through.IsZero() {
+	read := batches[0]
+	in.pending.done(read)
+	in.through.reach(read.Through)
+	if !in.well && in.config.Well != nil && !read.Through.IsZero() {
 		in.well = true
 		if err := in.config.Well(ctx, true); err != nil {
 			return err
@@ -254,24 +268,23 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	}
 	in.commits.happened()
 	in.progress.made()
-	in.metrics.applied(in.decoder.def.Name, batch, verdicts, in.config.Clock.Now())
-	in.trace(batch, verdicts)
-	in.report(batch, verdicts)
-	if n := len(batch.Parked); n > 0 {
-		first := &batch.Parked[0]
-		in.logger.Warn().Int("messages", n).Int32("partition", first.Partition).Int64("offset", first.Offset).
-			Str("reason", string(first.Poison.Reason)).
-			Msg("parked messages that cannot be counted; the line names the first")
+	now := in.config.Clock.Now()
+	in.metrics.applied(batches)
+	for i := range in.counters {
+		c := &in.counters[i]
+		in.metrics.counts(c.def.Name, batches[i], verdicts[i], now)
+		c.trace(in.config.Tracing, batches[i], verdicts[i], now)
+		c.report(batches[i], verdicts[i])
 	}
-	in.source.CommitForMonitors(offsets(batch.Next))
+	in.source.CommitForMonitors(offsets(read.Next))
 	return nil
 }
 
-// write applies a batch when nobody holds it back.
-func (in *Ingest) write(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
+// write applies batches when nobody holds them back.
+func (in *Ingest) write(ctx context.Context, batches []*activity.Batch) ([][]activity.Verdict, error) {
 	in.applying.Lock()
 	defer in.applying.Unlock()
-	return in.store.Apply(ctx, batch)
+	return in.store.Apply(ctx, batches)
 }
 
 // Hold returns when no batch is being applied, and holds further ones back until release is called. Call it for
@@ -279,57 +292,6 @@ func (in *Ingest) write(ctx context.Context, batch *activity.Batch) ([]activity.
 func (in *Ingest) Hold() (release func()) {
 	in.applying.Lock()
 	return in.applying.Unlock
-}
-
-// report logs what should not be, once for a batch. Metrics and ledgers keep the rest.
-func (in *Ingest) report(batch *activity.Batch, verdicts []activity.Verdict) {
-	for _, of := range []struct {
-		verdict activity.Verdict
-		says    string
-	}{
-		{activity.VerdictCovered, "counted messages whose sequence number was already covered: another program " +
-			"writes lineages and sequence numbers that are not its own; the line names the first message"},
-		{activity.VerdictConflict, "kept messages whose id another message had: see `activity conflicts ls`; the " +
-			"line names the first message"},
-	} {
-		found, first := 0, -1
-		for i, verdict := range verdicts {
-			if verdict == of.verdict {
-				found++
-				if first < 0 {
-					first = i
-				}
-			}
-		}
-		if found > 0 {
-			m := &batch.Messages[first]
-			in.logger.Error().
-				Int("messages", found).
-				Int32("partition", m.Partition).
-				Int64("offset", m.Offset).
-				Str("id", m.ID).
-				Str("lineage", m.Lineage).
-				Uint64("sequence", m.Sequence).
-				Msg(of.says)
-		}
-	}
-}
-
-// trace makes the spans of a batch that was applied.
-func (in *Ingest) trace(batch *activity.Batch, verdicts []activity.Verdict) {
-	if !in.config.Tracing.On() {
-		return
-	}
-	now := in.config.Clock.Now()
-	for i := range batch.Messages {
-		m := &batch.Messages[i]
-		in.config.Tracing.Message(m.Trace, "count "+in.decoder.def.Name, batch.Read, now,
-			attribute.String("messaging.system", "kafka"),
-			attribute.String("messaging.destination.name", in.decoder.def.Topic),
-			attribute.Int("messaging.destination.partition.id", int(m.Partition)),
-			attribute.Int64("messaging.kafka.offset", m.Offset),
-			attribute.Bool("ordertally.counted", verdicts[i].Counts()))
-	}
 }
 
 func offsets(next map[int32]activity.Position) map[int32]int64 {
@@ -376,7 +338,7 @@ func (in *Ingest) Check(context.Context) error {
 	}
 	return fmt.Errorf("there are records of topic %s to count, and nothing has moved for %s: restart the service, "+
 		"and keep its log",
-		in.decoder.def.Topic, still.Round(time.Second))
+		in.topic, still.Round(time.Second))
 }
 
 // Applied returns a channel that is closed after the next commit.
@@ -385,7 +347,7 @@ func (in *Ingest) Applied() <-chan struct{} { return in.commits.next() }
 // Ready is a readiness check: it fails until the partitions were found. A later outage of Kafka does not make it fail.
 func (in *Ingest) Ready(context.Context) error {
 	if !in.assigned.Load() {
-		return fmt.Errorf("the broker has not said yet which partitions topic %s has", in.decoder.def.Topic)
+		return fmt.Errorf("the broker has not said yet which partitions topic %s has", in.topic)
 	}
 	return nil
 }

@@ -172,6 +172,9 @@ func openStore(t *testing.T) *activitystore.Store {
 	return store
 }
 
+// alone returns a store as one that no other is counted together with.
+func alone(store *activitystore.Store) activitystore.Stores { return activitystore.Stores{store} }
+
 func start(t *testing.T, topic *topic, store *activitystore.Store, wrapped ingest.Store) *service {
 	t.Helper()
 	return startWith(t, topic, store, wrapped, ingest.Config{RetryFull: time.Millisecond})
@@ -184,7 +187,7 @@ func startWith(t *testing.T, topic *topic, store *activitystore.Store, wrapped i
 	s := &service{t: t, topic: topic, store: store, reg: prometheus.NewRegistry(), stop: stop,
 		ended: make(chan error, 1)}
 	config.Clock = clock.NewManual(written.Add(30 * time.Millisecond))
-	s.in = ingest.New(topic, wrapped, def, config, ingest.NewMetrics(s.reg), zerolog.Nop())
+	s.in = ingest.New(topic, wrapped, []activity.Definition{def}, config, ingest.NewMetrics(s.reg), zerolog.Nop())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -269,7 +272,7 @@ func poison(partition int32, offset int64) kafka.Record {
 
 func TestIngest_CountsPastPoisonAndDuplicates(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
-	s := start(t, topic, store, store)
+	s := start(t, topic, store, alone(store))
 	topic.write(order(0, 0, "a"), poison(0, 1), order(0, 2, "b"), order(1, 0, "a"))
 	topic.write(poison(1, 1), order(1, 2, "c"))
 	s.finish()
@@ -298,11 +301,11 @@ func TestIngest_CountsPastPoisonAndDuplicates(t *testing.T) {
 func TestIngest_GoesOnWhereTheStoreSays(t *testing.T) {
 	store := openStore(t)
 	first := newTopic()
-	s := start(t, first, store, store)
+	s := start(t, first, store, alone(store))
 	first.write(order(0, 41, "a"), order(2, 7, "b"))
 	s.finish()
 	second := newTopic()
-	s = start(t, second, store, store)
+	s = start(t, second, store, alone(store))
 	second.write(order(2, 7, "b"), order(2, 8, "c")) // one again, as after a rewind
 	s.finish()
 	want := fetchedOf([]kafka.Record{order(0, 41, "a"), order(2, 7, "b")}).Next
@@ -317,7 +320,7 @@ func TestIngest_GoesOnWhereTheStoreSays(t *testing.T) {
 // TestIngest_PositionsMoveBack: what comes again is not counted again, and where reading goes on is stored.
 func TestIngest_PositionsMoveBack(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
-	s := start(t, topic, store, store)
+	s := start(t, topic, store, alone(store))
 	if note := s.in.Changes(); note != "" {
 		t.Errorf("before anything happened it says %q", note)
 	}
@@ -357,7 +360,7 @@ func TestIngest_PositionsMoveBack(t *testing.T) {
 func TestMetrics_ExistFromTheStart(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	topic.hold = make(chan struct{}) // Kafka is away
-	s := start(t, topic, store, store)
+	s := start(t, topic, store, alone(store))
 	if err := s.in.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), def.Topic) {
 		t.Errorf("before the partitions are known it answers %v", err)
 	}
@@ -384,7 +387,7 @@ func TestMetrics_ExistFromTheStart(t *testing.T) {
 
 func TestIngest_AFailingSourceEndsIt(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
-	s := start(t, topic, store, store)
+	s := start(t, topic, store, alone(store))
 	broken := errors.New("broken")
 	topic.failed <- broken
 	if err := <-s.ended; !errors.Is(err, broken) {
@@ -394,13 +397,13 @@ func TestIngest_AFailingSourceEndsIt(t *testing.T) {
 
 // faulty is a real store whose Apply fails in ways that a disk can.
 type faulty struct {
-	*activitystore.Store
+	activitystore.Stores
 	errs    chan error // each is answered once, instead of applying
 	entered chan struct{}
 	proceed chan struct{}
 }
 
-func (f *faulty) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdict, error) {
+func (f *faulty) Apply(ctx context.Context, b []*activity.Batch) ([][]activity.Verdict, error) {
 	if f.entered != nil {
 		f.entered <- struct{}{}
 		<-f.proceed
@@ -409,13 +412,13 @@ func (f *faulty) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdi
 	case err := <-f.errs:
 		return nil, err
 	default:
-		return f.Store.Apply(ctx, b)
+		return f.Stores.Apply(ctx, b)
 	}
 }
 
 func TestIngest_AFailingStoreEndsIt(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
-	broken := &faulty{Store: store, errs: make(chan error, 1)}
+	broken := &faulty{Stores: alone(store), errs: make(chan error, 1)}
 	broken.errs <- boltdb.ErrOutcomeUnknown
 	s := start(t, topic, store, broken)
 	topic.write(order(0, 0, "a"))
@@ -429,7 +432,7 @@ func TestIngest_AFailingStoreEndsIt(t *testing.T) {
 
 func TestIngest_WaitsForAFullDisk(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
-	full := &faulty{Store: store, errs: make(chan error, 3)}
+	full := &faulty{Stores: alone(store), errs: make(chan error, 3)}
 	for range 3 {
 		full.errs <- fmt.Errorf("apply: %w", boltdb.ErrFull)
 	}
@@ -445,7 +448,7 @@ func TestIngest_WaitsForAFullDisk(t *testing.T) {
 // TestIngest_LagCountsWhatIsUnderWay holds the first batch in the store, while the next is read ahead.
 func TestIngest_LagCountsWhatIsUnderWay(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
-	slow := &faulty{Store: store, entered: make(chan struct{}), proceed: make(chan struct{})}
+	slow := &faulty{Stores: alone(store), entered: make(chan struct{}), proceed: make(chan struct{})}
 	s := start(t, topic, store, slow)
 	topic.write(order(0, 0, "a"), order(0, 1, "b"), order(1, 0, "c"))
 	topic.write(order(1, 1, "d"), poison(2, 0))

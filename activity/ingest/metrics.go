@@ -62,14 +62,21 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) applied(name string, batch *activity.Batch, verdicts []activity.Verdict, now time.Time) {
-	m.unknown.Add(float64(batch.UnknownTypes))
-	records := len(batch.Messages) + len(batch.Parked)
-	if records == 0 {
-		return // only positions moved
+// applied notes what one transaction applied.
+func (m *Metrics) applied(batches []*activity.Batch) {
+	records := 0
+	for _, batch := range batches {
+		m.unknown.Add(float64(batch.UnknownTypes))
+		records += len(batch.Messages) + len(batch.Parked)
 	}
-	m.consumed.Add(float64(records))
-	m.batch.Observe(float64(records))
+	if records > 0 { // otherwise only positions moved
+		m.consumed.Add(float64(records))
+		m.batch.Observe(float64(records))
+	}
+}
+
+// counts notes what became of a batch of one activity.
+func (m *Metrics) counts(name string, batch *activity.Batch, verdicts []activity.Verdict, now time.Time) {
 	counted := 0
 	for i, verdict := range verdicts {
 		switch verdict {
@@ -95,7 +102,9 @@ func (m *Metrics) applied(name string, batch *activity.Batch, verdicts []activit
 
 // watch has an ingest's gauges read.
 func (m *Metrics) watch(in *Ingest) {
-	m.counted.WithLabelValues(in.decoder.def.Name)
+	for i := range in.counters {
+		m.counted.WithLabelValues(in.counters[i].def.Name)
+	}
 	m.scraped.mu.Lock()
 	defer m.scraped.mu.Unlock()
 	m.scraped.all = append(m.scraped.all, in)
@@ -237,17 +246,21 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 		}
 		lag, _ := in.Lag()
 		for partition, n := range lag {
-			total[partition] += n
-			metrics <- prometheus.MustNewConstMetric(s.activityLag, prometheus.GaugeValue, float64(n),
-				in.decoder.def.Name, strconv.Itoa(int(partition)))
+			for i := range in.counters {
+				total[partition] += n
+				metrics <- prometheus.MustNewConstMetric(s.activityLag, prometheus.GaugeValue, float64(n),
+					in.counters[i].def.Name, strconv.Itoa(int(partition)))
+			}
 		}
-		sizes, err := in.store.Ledgers(ctx)
+		ledgers, err := in.store.Ledgers(ctx)
 		if err != nil {
 			metrics <- prometheus.NewInvalidMetric(s.ledgers[0].desc, err)
 			return
 		}
-		for i, l := range s.ledgers {
-			sums[i] += l.of(&sizes)
+		for of := range ledgers {
+			for i, l := range s.ledgers {
+				sums[i] += l.of(&ledgers[of])
+			}
 		}
 	}
 	metrics <- prometheus.MustNewConstMetric(s.added, prometheus.CounterValue, float64(added))

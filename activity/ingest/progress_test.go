@@ -13,20 +13,20 @@ import (
 
 // blocked is a real store that lets nothing through before it is told to.
 type blocked struct {
-	*activitystore.Store
+	activitystore.Stores
 	entered, free chan struct{}
 }
 
-func (b *blocked) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
+func (b *blocked) Apply(ctx context.Context, batches []*activity.Batch) ([][]activity.Verdict, error) {
 	close(b.entered)
 	<-b.free
-	return b.Store.Apply(ctx, batch)
+	return b.Stores.Apply(ctx, batches)
 }
 
 // TestCheck_AnIngestThatStandsStillIsNotLive blocks the store, then has the source say that it is behind.
 func TestCheck_AnIngestThatStandsStillIsNotLive(t *testing.T) {
 	store := openStore(t)
-	held := &blocked{store, make(chan struct{}), make(chan struct{})}
+	held := &blocked{alone(store), make(chan struct{}), make(chan struct{})}
 	topic := newTopic()
 	s := startWith(t, topic, store, held, ingest.Config{StallAfter: 50 * time.Millisecond})
 	fails := func(what string) {

@@ -165,7 +165,7 @@ func (c *count) apply(ctx context.Context, batch *activity.Batch) error {
 	maps.Copy(c.next, batch.Next)
 	if !c.well { // what is read does not end the process
 		c.well = true
-		return c.rebuilt.ReadingWell(ctx, true)
+		return activitystore.Stores{c.rebuilt.Store}.ReadingWell(ctx, true)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package rebuild
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,25 +18,23 @@ import (
 type Counted struct {
 	Events int64
 	Since  time.Time // before which figures may be incomplete; zero if the topic had its beginning
-	// NoTopic says that the topic does not exist.
-	NoTopic bool
 }
 
-// Offline counts what the topic of an activity has by now into a store that no service has open, and returns when that
-// is done. A store that has positions is read on from there.
-func Offline(ctx context.Context, store *activitystore.Store, def activity.Definition, reading kafka.ConsumerConfig,
-	config ingest.Config, logger zerolog.Logger) (c Counted, err error) {
-	if _, err := ingest.Try(ctx, def, reading, 1, logger); errors.Is(err, kafka.ErrNoTopic) {
-		return Counted{NoTopic: true}, nil
-	} else if err != nil {
-		return c, err
+// Offline counts what the topic of some activities has by now into stores that no service has open. It returns when
+// that is done, with what it counted of each. Stores that have positions are read on from there. The error is
+// kafka.ErrNoTopic if the topic does not exist.
+func Offline(ctx context.Context, stores activitystore.Stores, reading kafka.ConsumerConfig, config ingest.Config,
+	logger zerolog.Logger) ([]Counted, error) {
+	activities := stores.Definitions()
+	if _, err := ingest.Try(ctx, activities[0], reading, 1, logger); err != nil {
+		return nil, err
 	}
 	consumer, err := kafka.NewConsumer(reading, logger)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	defer consumer.Close()
-	in := ingest.New(consumer, store, def, config, ingest.NewMetrics(prometheus.NewRegistry()), logger)
+	in := ingest.New(consumer, stores, activities, config, ingest.NewMetrics(prometheus.NewRegistry()), logger)
 	began := time.Now()
 	runs, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -46,22 +43,28 @@ func Offline(ctx context.Context, store *activitystore.Store, def activity.Defin
 	for in.Through().Before(began) && err == nil {
 		select {
 		case err = <-ended:
-			return c, err
+			return nil, err
 		case <-in.Applied():
 		case <-time.After(100 * time.Millisecond): // an end that is reached without a record is no commit
 		}
 	}
 	cancel()
 	if err := <-ended; err != nil {
-		return c, err
+		return nil, err
 	}
 	if ctx.Err() != nil {
-		return c, ctx.Err()
+		return nil, ctx.Err()
 	}
-	return Counted{}.of(ctx, store)
+	all := make([]Counted, len(stores))
+	for i, store := range stores {
+		if all[i], err = counted(ctx, store); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
-func (c Counted) of(ctx context.Context, store *activitystore.Store) (Counted, error) {
+func counted(ctx context.Context, store *activitystore.Store) (c Counted, err error) {
 	span, err := store.Extent(ctx)
 	if err != nil {
 		return c, err

@@ -122,7 +122,8 @@ func (r *Rebuilder) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := rebuilt.BeginReading(ctx)
+	reading := activitystore.Stores{rebuilt.Store}
+	found, err := reading.BeginReading(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (r *Rebuilder) run(ctx context.Context) error {
 		return nil
 	}
 	if err == nil || ctx.Err() != nil { // in order: what was read did not end the process
-		err = errors.Join(err, rebuilt.EndReading(context.WithoutCancel(ctx)))
+		err = errors.Join(err, reading.EndReading(context.WithoutCancel(ctx)))
 	}
 	return err
 }

@@ -26,9 +26,10 @@ const (
 
 // ConsumerConfig of a Consumer. The fields with a name are settings.
 type ConsumerConfig struct {
-	// About the most bytes read from Kafka ahead of the counting, for each activity.
+	// About the most bytes read from Kafka ahead of the counting, for each topic.
 	//
-	// It holds for all partitions together.
+	// It holds for all partitions together. An activity that is declared later has as many again, until a start finds
+	// it where the topic's others are.
 	ReadAheadBytes int `name:"read-ahead-bytes" default:"67108864" range:"1..2147483647" unit:"bytes"`
 	// Largest record that is counted. A larger one is parked with its offset and headers but without its value.
 	//

@@ -58,7 +58,7 @@ func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 	definitions, err := c.Activities.All(c.Topic)
 	for i := 0; err == nil && i < len(definitions); i++ {
 		def := &definitions[i]
-		outlook, missing := ingest.Try(ctx, *def, c.Reading(def), c.Try, zerolog.Nop())
+		outlook, missing := ingest.Try(ctx, *def, c.Reading(*def), c.Try, zerolog.Nop())
 		if missing != nil && !errors.Is(missing, kafka.ErrNoTopic) {
 			return missing
 		}

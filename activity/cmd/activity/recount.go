@@ -19,6 +19,7 @@ import (
 	"ordertally/activity/ingest"
 	"ordertally/activity/rebuild"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/kafka"
 	"ordertally/shared/settings"
 	"ordertally/shared/text/output"
 )
@@ -53,11 +54,7 @@ func (c *rebuildCmd) recount(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	definitions, err := c.Activities.All(c.Topic)
-	for i := 0; err == nil && i < len(definitions); i++ {
-		err = c.recountOne(ctx, out, definitions[i], db, old)
-	}
-	if err == nil {
+	if err = c.recountAll(ctx, out, db, old); err == nil {
 		err = write(out, "activity serve --data "+c.Data+" reads on from there\n")
 	}
 	return err
@@ -84,21 +81,51 @@ func (c *rebuildCmd) old(ctx context.Context) (db *boltdb.DB, closes func(), err
 	return db, func() { _ = db.Close(); drop() }, nil
 }
 
-func (c *rebuildCmd) recountOne(
-	ctx context.Context, out io.Writer, def activity.Definition, db, old *boltdb.DB,
-) error {
-	store, err := activitystore.Open(ctx, db, def, c.Store)
+func (c *rebuildCmd) recountAll(ctx context.Context, out io.Writer, db, old *boltdb.DB) error {
+	definitions, err := c.Activities.All(c.Topic)
 	if err != nil {
 		return err
 	}
-	logger := zerolog.New(os.Stderr).Level(zerolog.ErrorLevel).With().Timestamp().Str("activity", def.Name).Logger()
-	counted, err := rebuild.Offline(ctx, store, def, c.Reading(&def), c.Ingest, logger)
-	if err != nil {
-		return fmt.Errorf("count %s: %w", def.Name, err)
+	stores := make([]*activitystore.Store, len(definitions))
+	for i, def := range definitions {
+		if stores[i], err = activitystore.Open(ctx, db, def, c.Store); err != nil {
+			return err
+		}
 	}
-	if counted.NoTopic {
-		return write(out, fmt.Sprintf("%s: topic %s does not exist\n", def.Name, def.Topic))
+	groups, err := activitystore.Together(ctx, stores...)
+	for i := 0; err == nil && i < len(groups); i++ {
+		err = c.recountTogether(ctx, out, groups[i], old)
 	}
+	return err
+}
+
+// recountTogether counts the activities of a topic.
+func (c *rebuildCmd) recountTogether(
+	ctx context.Context, out io.Writer, stores activitystore.Stores, old *boltdb.DB,
+) error {
+	activities := stores.Definitions()
+	logger := zerolog.New(os.Stderr).Level(zerolog.ErrorLevel).With().Timestamp().Logger()
+	counted, err := rebuild.Offline(ctx, stores, c.Reading(activities...), c.Ingest, logger)
+	noTopic := errors.Is(err, kafka.ErrNoTopic)
+	if err != nil && !noTopic {
+		return fmt.Errorf("count topic %s: %w", activities[0].Topic, err)
+	}
+	for i, def := range activities {
+		if noTopic {
+			err = write(out, fmt.Sprintf("%s: topic %s does not exist\n", def.Name, def.Topic))
+		} else {
+			err = c.report(ctx, out, def, counted[i], old, stores[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report says what was counted of an activity, and how that compares.
+func (c *rebuildCmd) report(ctx context.Context, out io.Writer, def activity.Definition, counted rebuild.Counted,
+	old *boltdb.DB, store *activitystore.Store) error {
 	text := fmt.Sprintf("%s: %s", def.Name, output.Count(counted.Events, "event"))
 	if counted.Since.IsZero() {
 		text += " from the beginning of topic " + def.Topic + "\n"
