@@ -229,6 +229,10 @@ func TestService_ServesWithoutKafka(t *testing.T) {
 	})
 	publish(t, second.Addr(), orders(11, 12)...)
 	clocktest.Eventually(t, "it goes on", func() bool { return firstDay(t, s).Count == 12 })
+	const connected = "activity_kafka_outage_seconds 0\n"
+	if _, metrics := get(t, s.OpsAddr(), "/metrics"); !strings.Contains(metrics, "\n"+connected) {
+		t.Errorf("/metrics has no %q", connected)
+	}
 
 	if err := second.Stop(); err != nil { // while the service runs
 		t.Fatal(err)
@@ -239,15 +243,18 @@ func TestService_ServesWithoutKafka(t *testing.T) {
 			t.Fatalf("/readyz is %d %s", status, body)
 		}
 		d := firstDay(t, s)
+		_, metrics := get(t, s.OpsAddr(), "/metrics")
 		return strings.Contains(body, "Kafka cannot be reached since ") && d.Count == 12 && d.AsOf.Lagging &&
-			d.AsOf.Lag == nil
+			d.AsOf.Lag == nil && !strings.Contains(metrics, "\n"+connected)
 	})
 	third := devbrokertest.Start(t, devbroker.Config{DataDir: kept, Listen: address})
 	publish(t, third.Addr(), order(13))
 	clocktest.Eventually(t, "it goes on again", func() bool {
 		d := firstDay(t, s)
 		_, body := get(t, s.OpsAddr(), "/readyz?verbose")
-		return d.Count == 13 && d.AsOf.Lag != nil && !strings.Contains(body, "cannot be reached")
+		_, metrics := get(t, s.OpsAddr(), "/metrics")
+		return d.Count == 13 && d.AsOf.Lag != nil && !strings.Contains(body, "cannot be reached") &&
+			strings.Contains(metrics, "\n"+connected)
 	})
 }
 

@@ -118,6 +118,7 @@ type scraped struct {
 	activityLag *prometheus.Desc
 	added       *prometheus.Desc
 	held        *prometheus.Desc
+	outage      *prometheus.Desc
 	ledgers     []ledgerMetric
 }
 
@@ -157,6 +158,8 @@ func newScraped() *scraped {
 			"For how long reading has waited for the end of another program's open transaction, of the partition "+
 				"that waits longest; 0 when none does.",
 		),
+		outage: desc("activity_kafka_outage_seconds", "For how long Kafka has not answered; 0 while it does. With "+
+			"several topics that of the longest outage."),
 		added: desc(
 			"activity_partitions_added_total",
 			"Partitions that the topics got since the service started to read them.",
@@ -222,6 +225,7 @@ func (s *scraped) Describe(descs chan<- *prometheus.Desc) {
 	descs <- s.activityLag
 	descs <- s.added
 	descs <- s.held
+	descs <- s.outage
 	for _, l := range s.ledgers {
 		descs <- l.desc
 	}
@@ -238,11 +242,14 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	total, sums := map[int32]int64{}, make([]int64, len(s.ledgers))
-	added, waits := 0, 0.0
+	added, waits, outage := 0, 0.0, 0.0
 	for _, in := range all {
 		added += in.source.PartitionsAdded()
 		if held := in.source.Held(); held.Partitions > 0 {
 			waits = max(waits, in.config.Clock.Now().Sub(held.Since).Seconds())
+		}
+		if link := in.source.Link(); link.State == kafka.LinkDown {
+			outage = max(outage, in.config.Clock.Now().Sub(link.Since).Seconds())
 		}
 		lag, _ := in.Lag()
 		for partition, n := range lag {
@@ -265,6 +272,7 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 	}
 	metrics <- prometheus.MustNewConstMetric(s.added, prometheus.CounterValue, float64(added))
 	metrics <- prometheus.MustNewConstMetric(s.held, prometheus.GaugeValue, waits)
+	metrics <- prometheus.MustNewConstMetric(s.outage, prometheus.GaugeValue, outage)
 	for partition, n := range total {
 		metrics <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(n), strconv.Itoa(int(partition)))
 	}

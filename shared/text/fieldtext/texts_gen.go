@@ -472,7 +472,7 @@ var texts = map[string]Text{
 	"ordertally/shared/kafka.ConsumerConfig.KeyRetention":         {"KeyRetention is how long the keys of processed messages are kept. The consumer warns if the topic keeps messages longer. 0 means that it does not matter.", ""},
 	"ordertally/shared/kafka.ConsumerConfig.MaxRecordBytes":       {"Largest record that is counted. A larger one is parked with its offset and headers but without its value.", ""},
 	"ordertally/shared/kafka.ConsumerConfig.MetadataInterval":     {"MetadataInterval is how soon an added partition is read. Default 30 s.", ""},
-	"ordertally/shared/kafka.ConsumerConfig.ReadAheadBytes":       {"About the most bytes read from Kafka ahead of the counting, for each activity.", ""},
+	"ordertally/shared/kafka.ConsumerConfig.ReadAheadBytes":       {"About the most bytes read from Kafka ahead of the counting, for each topic.", ""},
 	"ordertally/shared/kafka.ConsumerConfig.RetryFirst":           {"First wait between two attempts to reach Kafka; it grows.", ""},
 	"ordertally/shared/kafka.ConsumerConfig.RetryLimit":           {"What that wait grows to.", ""},
 	"ordertally/shared/kafka.PublisherConfig.Brokers":             {"host:port of at least one broker", ""},
