@@ -16,7 +16,20 @@ type logPump struct {
 	ended sync.WaitGroup
 
 	watched atomic.Pointer[string]
-	broken  atomic.Bool // a connection of the watched client has broken, or a request of it was not answered in time
+	broken  breakage
+}
+
+// breakage is told when a connection of a client has broken, or a request of it was not answered in time. The zero
+// value tells nobody.
+type breakage struct{ tell atomic.Pointer[func()] }
+
+// told has note call tell, once or more often, until the next call of told.
+func (b *breakage) told(tell func()) { b.tell.Store(&tell) }
+
+func (b *breakage) note() {
+	if tell := b.tell.Load(); tell != nil {
+		(*tell)()
+	}
 }
 
 // librdkafka's names for log lines about failed connections, and about requests that were not answered in time.
@@ -25,15 +38,16 @@ const (
 	lineOfTimeout = "REQTMOUT"
 )
 
-// watch sets broken when a connection of the client with this name breaks, or gives no answer in time. librdkafka sends
-// no event for the connection to a coordinator, to which commits go, or while another broker is up. Only its log tells.
+// watch notes in broken when a connection of the client with this name breaks, or gives no answer in time. librdkafka
+// sends no event for the connection to a coordinator, to which commits go, or while another broker is up. Only its log
+// tells.
 func (p *logPump) watch(client string) { p.watched.Store(&client) }
 
 func (p *logPump) note(line *confluent.LogEvent) {
 	const info = 6 // syslog's level; debug lines have this name for other things too
 	failed := line.Tag == lineOfFailure || line.Tag == lineOfTimeout
 	if name := p.watched.Load(); failed && name != nil && line.Name == *name && line.Level <= info {
-		p.broken.Store(true)
+		p.broken.note()
 	}
 }
 

@@ -42,7 +42,6 @@ type session struct {
 	reports      atomic.Pointer[deliveries] // of the batch that is being sent, or nil
 	ended        time.Time                  // of the last transaction; zero without transactions
 	outage       atomic.Bool                // opening it or a Publish failed, and Close does not wait
-	disconnected atomic.Bool                // an error event has arrived since the transaction began
 	broke        chan struct{}              // closed when the topic may have changed
 	breaking     sync.Once
 	denied       context.Context //nolint:containedctx // ends, with the cause, when a broker refuses the login
@@ -73,7 +72,7 @@ func (s *session) watchEvents() {
 }
 
 func (s *session) failed(err confluent.Error) {
-	s.disconnected.Store(true)
+	s.logs.broken.note()
 	if denied(err) {
 		s.deny(err)
 	}
@@ -188,8 +187,31 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	if !s.transactional {
 		return s.publishAtLeastOnce(ctx, records, watermark)
 	}
-	s.disconnected.Store(false)
-	s.logs.broken.Store(false)
+	ctx, broke := context.WithCancelCause(ctx)
+	defer broke(nil)
+	s.logs.broken.told(func() { broke(errBroke) })
+	positions, err := s.transact(ctx, records, watermark)
+	// librdkafka repeats a commit whose answer was lost. The first one may still arrive later and end the next
+	// transaction, because librdkafka lacks KIP-890. So after a break even a success counts as unknown (rule P6).
+	if errors.Is(context.Cause(ctx), errBroke) && (err == nil || errors.Is(err, context.Canceled)) {
+		if s.producer.GetFatalError() != nil {
+			return nil, outage(s.cause(errBroke))
+		}
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errBroke}
+	}
+	if err == nil {
+		s.ended = time.Now()
+	}
+	return positions, err
+}
+
+// errBroke ends a transaction at once: whatever else comes of it, its outcome counts as unknown. A broker that is
+// silent would hold up one request of it after the other.
+var errBroke = errors.New("the connection broke during a transaction: its outcome has to be read back")
+
+// transact publishes in a transaction.
+func (s *session) transact(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
+	error) {
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
 	}
@@ -211,13 +233,6 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	if err := s.call(ctx, s.producer.CommitTransaction); err != nil {
 		return nil, outage(fmt.Errorf("commit a Kafka transaction: %w", err))
 	}
-	// librdkafka repeats a commit whose answer was lost. The first one may still arrive later and end the next
-	// transaction, because librdkafka lacks KIP-890. So if there was an error, a success counts as unknown (rule P6).
-	if s.disconnected.Load() || s.logs.broken.Load() {
-		return nil, &outbox.OutageError{Class: outbox.Unavailable,
-			Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
-	}
-	s.ended = time.Now()
 	return positions, nil
 }
 
