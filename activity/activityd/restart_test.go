@@ -62,8 +62,8 @@ func TestIngest_PanicLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrapped := &frail{Stores: activitystore.Stores{store}}
-	in := ingest.New(consumer, wrapped, []activity.Definition{def}, ingest.Config{MaxBatch: 50}, ingest.NewMetrics(prometheus.NewRegistry()),
-		zerolog.Nop())
+	in := ingest.New(consumer, wrapped, []activity.Definition{def}, ingest.Config{MaxBatch: 50},
+		ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	var panics atomic.Int32
 	restarter := lifecycle.NewRestarter(in.Run, func(p *lifecycle.PanicError, _ time.Duration) {
 		t.Logf("panic: %v", p.Value)

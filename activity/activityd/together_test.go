@@ -51,8 +51,8 @@ func (l *lines) readers() (activities []string) {
 func cancelled(slot uint64) outbox.Record {
 	r := order(slot)
 	day := time.Date(2010, 12, 1, 12, 0, 0, 0, time.UTC)
-	r.Value = event.EncodeCancellation(&event.Cancellation{OrderID: "1", CancelledAt: day, PlacedAt: day, Currency: "GBP",
-		Total: 10, Lines: []event.Line{{SKU: "71053", Quantity: 2, UnitPrice: 5}}})
+	r.Value = event.EncodeCancellation(&event.Cancellation{OrderID: "1", CancelledAt: day, PlacedAt: day,
+		Currency: "GBP", Total: 10, Lines: []event.Line{{SKU: "71053", Quantity: 2, UnitPrice: 5}}})
 	for i := range r.Headers {
 		switch r.Headers[i].Key {
 		case "ce_type":
@@ -89,8 +89,8 @@ func TestService_ReadsATopicOnceForActivitiesThatStandAtTheSamePositions(t *test
 				var d day
 				_, body := get(t, s.Addr(), "/v1/activities/"+name+"/days/2010-12-01?tz=Europe/London")
 				counts := map[string]int64{event.TypeCreated: 100, event.TypeCancelled: 1}
-				if err := json.Unmarshal([]byte(body), &d); err != nil || d.Count != counts[name] || d.AsOf.Lag == nil ||
-					*d.AsOf.Lag != 0 {
+				if err := json.Unmarshal([]byte(body), &d); err != nil || d.Count != counts[name] ||
+					d.AsOf.Lag == nil || *d.AsOf.Lag != 0 {
 					return false
 				}
 			}

@@ -26,7 +26,7 @@ func Together(ctx context.Context, stores ...*Store) (groups []Stores, err error
 			return nil, err
 		}
 		i := 0
-		for i < len(groups) && !(groups[i][0].sameTopic(s) && samePositions(at[i], asOf.Next)) {
+		for i < len(groups) && (!groups[i][0].sameTopic(s) || !samePositions(at[i], asOf.Next)) {
 			i++
 		}
 		if i == len(groups) {

@@ -200,8 +200,8 @@ func ingestInto(b *testing.B, path string, records []kafka.Record, options activ
 	ctx, done := context.WithCancel(b.Context())
 	defer done()
 	source := &memory{records: records, left: len(records), done: done}
-	in := ingest.New(source, activitystore.Stores{store}, []activity.Definition{def}, ingest.Config{MaxBatch: benchBatch},
-		ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	in := ingest.New(source, activitystore.Stores{store}, []activity.Definition{def},
+		ingest.Config{MaxBatch: benchBatch}, ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	start := time.Now()
 	if err := in.Run(ctx); err != nil {
 		b.Fatal(err)

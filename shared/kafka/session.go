@@ -39,19 +39,19 @@ type session struct {
 	watermark outbox.Watermark
 	known     bool
 
-	reports      atomic.Pointer[deliveries] // of the batch that is being sent, or nil
-	ended        time.Time                  // of the last transaction; zero without transactions
-	outage       atomic.Bool                // opening it or a Publish failed, and Close does not wait
-	broke        chan struct{}              // closed when the topic may have changed
-	breaking     sync.Once
-	denied       context.Context //nolint:containedctx // ends, with the cause, when a broker refuses the login
-	deny         context.CancelCauseFunc
-	events       sync.WaitGroup
-	asking       sync.WaitGroup // clients that are being closed
-	calls        sync.WaitGroup // calls of the producer, maybe given up
-	unwatch      context.CancelFunc
-	watching     sync.WaitGroup
-	closing      sync.Once
+	reports  atomic.Pointer[deliveries] // of the batch that is being sent, or nil
+	ended    time.Time                  // of the last transaction; zero without transactions
+	outage   atomic.Bool                // opening it or a Publish failed, and Close does not wait
+	broke    chan struct{}              // closed when the topic may have changed
+	breaking sync.Once
+	denied   context.Context //nolint:containedctx // ends, with the cause, when a broker refuses the login
+	deny     context.CancelCauseFunc
+	events   sync.WaitGroup
+	asking   sync.WaitGroup // clients that are being closed
+	calls    sync.WaitGroup // calls of the producer, maybe given up
+	unwatch  context.CancelFunc
+	watching sync.WaitGroup
+	closing  sync.Once
 }
 
 // watchEvents reads the event channel, passes on delivery reports and notes errors. One broker that is away is no
