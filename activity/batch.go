@@ -6,7 +6,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-// Batch is the result of one read from a topic. It is applied as a whole or not at all.
+// Batch is what one activity makes of one fetch from a topic. It is applied as a whole or not at all.
 type Batch struct {
 	Messages []Message // in the order they were read
 	Parked   []Parked  // what cannot be counted

@@ -34,8 +34,8 @@ func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	return s, err
 }
 
-// make joins the parts. Activities of one topic share a consumer and an ingest if they have read equally far. A new one
-// reads alone, until a start finds it where the others are.
+// make joins the parts. Activities of one topic share a consumer and an ingest if they have read equally far. One that
+// has read less has its own. Each start looks again.
 //
 //	Kafka ── kafka.Consumer ── ingest ──┐
 //	                                    ├── activitystore, the file
@@ -101,8 +101,16 @@ func (s *Service) ingests(ctx context.Context, base *service.Service, stores []*
 	base.OnStop("ingest", func(ctx context.Context) error { return ingest.Close(ctx, all, base.Err() == nil) })
 	of = make(map[*activitystore.Store]*ingest.Ingest)
 	metrics := ingest.NewMetrics(base.Registry)
+	read := make(map[string]bool)
 	for _, group := range groups {
 		activities := group.Definitions()
+		topic := activities[0].Topic
+		if read[topic] {
+			base.Logger.Info().Str("activity", ingest.Names(activities)).Str("topic", topic).
+				Msg("has not read as far as others of its topic, and so reads the topic once more; a start after " +
+					"all have read everything joins them")
+		}
+		read[topic] = true
 		in, err := ingest.Open(ctx, group, activities, s.config.Reading(activities...), s.config.Ingest, s.config.Data,
 			metrics, base.Logger)
 		if err != nil {

@@ -1,5 +1,5 @@
 // Package activitystore keeps everything the activity service knows in one bbolt file: what was counted, which messages
-// these were, and where to read on. One batch is one transaction (rule C1), so no crash separates them.
+// these were, and where to read on. One fetch is one transaction (rule C1), so no crash separates them.
 //
 // The layout:
 //

@@ -3,6 +3,7 @@ package activitystore
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"go.etcd.io/bbolt"
 
@@ -22,26 +23,39 @@ type reading struct {
 	Died   *activity.Suspect `json:"died,omitempty"` // where the run before it died
 }
 
-// BeginReading notes that a run begins to read, and returns what is known of earlier runs: of the activity that knows
-// of most deaths, since those that were not counted together know different things. EndReading removes the note.
+// BeginReading notes that a run begins to read, and returns what is known of earlier runs. Activities that were read
+// apart know different things. EndReading removes the note.
 func (g Stores) BeginReading(ctx context.Context) (activity.Suspicion, error) {
-	var found activity.Suspicion
+	var found []activity.Suspicion
 	err := g.updateReading(ctx, func(now map[int32]int64, last *reading) *reading {
 		next := &reading{Begun: now}
-		if last == nil {
-			return next
+		if last != nil {
+			s := last.suspicion(now)
+			next.Deaths, next.Died = s.Deaths, s.Suspect
+			found = append(found, s)
 		}
-		suspicion := last.suspicion(now)
-		if suspicion.Deaths > found.Deaths {
-			found = suspicion
-		}
-		next.Deaths, next.Died = suspicion.Deaths, suspicion.Suspect
 		return next
 	})
 	if err != nil {
 		return activity.Suspicion{}, fmt.Errorf("note that reading begins: %w", err)
 	}
-	return found, nil
+	return worst(found), nil
+}
+
+// worst returns the suspicion with the most deaths, and of those one with a suspect. A partition is not suspected only
+// if none of them suspects it. found may have a suspicion twice, because a transaction may run again.
+func worst(found []activity.Suspicion) (worst activity.Suspicion) {
+	for _, s := range found {
+		if s.Deaths > worst.Deaths || s.Deaths == worst.Deaths && worst.Suspect == nil {
+			worst = s
+		}
+	}
+	moved := maps.Clone(worst.Moved)
+	for _, s := range found {
+		maps.DeleteFunc(moved, func(partition int32, _ bool) bool { return !s.Moved[partition] })
+	}
+	worst.Moved = moved
+	return worst
 }
 
 // suspicion is what a note says that a run left which did not end in order. now are the offsets that it got to.

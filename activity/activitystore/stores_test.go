@@ -132,8 +132,7 @@ func TestStores_ApplyForAllOrNone(t *testing.T) {
 	}
 }
 
-// TestStores_SuspectWhatTheActivityWithMostDeathsDoes: those that were not counted together know different things. From
-// then on all know the same.
+// TestStores_SuspectWhatTheActivityWithMostDeathsDoes: activities that were read apart know different things.
 func TestStores_SuspectWhatTheActivityWithMostDeathsDoes(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		f := newFile(t)
@@ -164,6 +163,35 @@ func TestStores_SuspectWhatTheActivityWithMostDeathsDoes(t *testing.T) {
 		f.note(stores.EndReading(t.Context()))
 		if found := begin(stores...); found.Deaths != 0 {
 			t.Errorf("after an end in order: %+v", found)
+		}
+	}
+}
+
+// TestStores_SuspectAPartitionThatOneOfThemDoes, after as many deaths of each: one of them had counted there, and the
+// other stood still.
+func TestStores_SuspectAPartitionThatOneOfThemDoes(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		f := newFile(t)
+		other := f.beside("cancelled", def.Topic)
+		stores := activitystore.Stores{f.Store, other}
+		if first {
+			slices.Reverse(stores)
+		}
+		for range 2 {
+			for _, s := range stores {
+				if _, err := (activitystore.Stores{s}).BeginReading(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		f.note(activitystore.Stores{other}.ReadingAt(t.Context(), 3, 10))
+		stand(t, f.Store, activity.Position{Offset: 20})
+		found, err := stores.BeginReading(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found.Deaths != 2 || found.Suspect == nil || found.Suspect.Offset != 10 || len(found.Moved) != 0 {
+			t.Errorf("found %+v, want two deaths, the suspect at 10, and no partition that is not suspected", found)
 		}
 	}
 }

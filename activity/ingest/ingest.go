@@ -66,7 +66,7 @@ const GCPercent = 400
 
 // Config of an Ingest. The zero value is ready for use.
 type Config struct {
-	// Most messages counted in one transaction.
+	// Most records of a topic read for one transaction.
 	MaxBatch int `name:"batch-messages" default:"5000" range:"1..100000"`
 
 	// RetryFull is how long to wait before writing again when the disk is full. Default 5 s.

@@ -47,7 +47,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			"are not its own."),
 		unknown: metric.Counter(reg, "activity_unknown_types_total",
 			"Messages of unknown types that were passed over, because their program may send new types."),
-		batch: metric.Histogram(reg, "activity_batch_messages", "Records that shared one transaction.", 1, 4, 7),
+		batch: metric.Histogram(reg, "activity_batch_messages",
+			"Messages counted, refused or parked in one transaction, of all its activities.", 1, 4, 7),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "activity_placed_to_counted_seconds",
 			Help:    "Time from the commit of an order, by its record's timestamp, to the commit of its count.",
@@ -158,8 +159,8 @@ func newScraped() *scraped {
 			"For how long reading has waited for the end of another program's open transaction, of the partition "+
 				"that waits longest; 0 when none does.",
 		),
-		outage: desc("activity_kafka_outage_seconds", "For how long Kafka has not answered; 0 while it does. With "+
-			"several topics that of the longest outage."),
+		outage: desc("activity_kafka_outage_seconds", "For how long activity has not been able to read from Kafka, of "+
+			"the topic where that is longest; 0 while it can, and before it could for the first time."),
 		added: desc(
 			"activity_partitions_added_total",
 			"Partitions that the topics got since the service started to read them.",

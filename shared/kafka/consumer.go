@@ -26,10 +26,9 @@ const (
 
 // ConsumerConfig of a Consumer. The fields with a name are settings.
 type ConsumerConfig struct {
-	// About the most bytes read from Kafka ahead of the counting, for each topic.
+	// About the most bytes read from Kafka ahead of the counting, for each reader of a topic.
 	//
-	// It holds for all partitions together. An activity that is declared later has as many again, until a start finds
-	// it where the topic's others are.
+	// It holds for all partitions together. Activities that are counted together share a reader.
 	ReadAheadBytes int `name:"read-ahead-bytes" default:"67108864" range:"1..2147483647" unit:"bytes"`
 	// Largest record that is counted. A larger one is parked with its offset and headers but without its value.
 	//

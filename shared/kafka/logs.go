@@ -19,16 +19,18 @@ type logPump struct {
 	broken  breakage
 }
 
-// breakage is told when a connection of a client has broken, or a request of it was not answered in time. The zero
-// value tells nobody.
-type breakage struct{ tell atomic.Pointer[func()] }
+// breakage passes on that a connection of a client broke, or that a request of it was not answered in time. The zero
+// value passes on nothing.
+type breakage struct {
+	tell atomic.Pointer[func(what string)]
+}
 
-// told has note call tell, once or more often, until the next call of told.
-func (b *breakage) told(tell func()) { b.tell.Store(&tell) }
+// on has note call tell, any number of times and from any goroutine, until on is called again.
+func (b *breakage) on(tell func(what string)) { b.tell.Store(&tell) }
 
-func (b *breakage) note() {
+func (b *breakage) note(what string) {
 	if tell := b.tell.Load(); tell != nil {
-		(*tell)()
+		(*tell)(what)
 	}
 }
 
@@ -47,7 +49,7 @@ func (p *logPump) note(line *confluent.LogEvent) {
 	const info = 6 // syslog's level; debug lines have this name for other things too
 	failed := line.Tag == lineOfFailure || line.Tag == lineOfTimeout
 	if name := p.watched.Load(); failed && name != nil && line.Name == *name && line.Level <= info {
-		p.broken.note()
+		p.broken.note(line.Message)
 	}
 }
 

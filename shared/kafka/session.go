@@ -72,7 +72,7 @@ func (s *session) watchEvents() {
 }
 
 func (s *session) failed(err confluent.Error) {
-	s.logs.broken.note()
+	s.logs.broken.note(err.Error())
 	if denied(err) {
 		s.deny(err)
 	}
@@ -133,6 +133,9 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 // call makes a call of the producer and gives it up when ctx ends. librdkafka itself only reads ctx's deadline, once,
 // when the call begins.
 func (s *session) call(ctx context.Context, f func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	result := make(chan error, 1)
 	s.calls.Go(func() { result <- f(ctx) })
 	select {
@@ -187,17 +190,22 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	if !s.transactional {
 		return s.publishAtLeastOnce(ctx, records, watermark)
 	}
-	ctx, broke := context.WithCancelCause(ctx)
-	defer broke(nil)
-	s.logs.broken.told(func() { broke(errBroke) })
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var broke atomic.Pointer[string] // what happened first
+	s.logs.broken.on(func(what string) {
+		broke.CompareAndSwap(nil, &what)
+		giveUp()
+	})
 	positions, err := s.transact(ctx, records, watermark)
 	// librdkafka repeats a commit whose answer was lost. The first one may still arrive later and end the next
 	// transaction, because librdkafka lacks KIP-890. So after a break even a success counts as unknown (rule P6).
-	if errors.Is(context.Cause(ctx), errBroke) && (err == nil || errors.Is(err, context.Canceled)) {
+	if what := broke.Load(); what != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err := fmt.Errorf("%w: %s", errBroke, *what)
 		if s.producer.GetFatalError() != nil {
-			return nil, outage(s.cause(errBroke))
+			return nil, outage(s.cause(err))
 		}
-		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errBroke}
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: err}
 	}
 	if err == nil {
 		s.ended = time.Now()
@@ -205,9 +213,9 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	return positions, err
 }
 
-// errBroke ends a transaction at once: whatever else comes of it, its outcome counts as unknown. A broker that is
-// silent would hold up one request of it after the other.
-var errBroke = errors.New("the connection broke during a transaction: its outcome has to be read back")
+// errBroke ends a transaction at once. Its outcome counts as unknown from then on, so nothing is gained by waiting: a
+// broker that is silent would hold up one request after the other.
+var errBroke = errors.New("a connection broke during a transaction, whose outcome has to be read back")
 
 // transact publishes in a transaction.
 func (s *session) transact(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
@@ -270,7 +278,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 	var added chan error
 	if offsets != nil {
 		added = make(chan error, 1)
-		go func() { added <- offsets() }()
+		s.calls.Go(func() { added <- offsets() })
 	}
 	var failure error // of offsets
 	var late <-chan time.Time

@@ -99,7 +99,7 @@ func (c *rebuildCmd) recountAll(ctx context.Context, out io.Writer, db, old *bol
 	return err
 }
 
-// recountTogether counts the activities of a topic.
+// recountTogether counts activities that can be counted together.
 func (c *rebuildCmd) recountTogether(
 	ctx context.Context, out io.Writer, stores activitystore.Stores, old *boltdb.DB,
 ) error {
