@@ -167,8 +167,8 @@ func TestStores_SuspectWhatTheActivityWithMostDeathsDoes(t *testing.T) {
 	}
 }
 
-// TestStores_SuspectAPartitionThatOneOfThemDoes, after as many deaths of each: one of them had counted there, and the
-// other stood still.
+// TestStores_SuspectAPartitionThatOneOfThemDoes, after as many deaths of each. Each of them had counted in a partition
+// where the other stood still.
 func TestStores_SuspectAPartitionThatOneOfThemDoes(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		f := newFile(t)
@@ -186,6 +186,10 @@ func TestStores_SuspectAPartitionThatOneOfThemDoes(t *testing.T) {
 		}
 		f.note(activitystore.Stores{other}.ReadingAt(t.Context(), 3, 10))
 		stand(t, f.Store, activity.Position{Offset: 20})
+		moved := &activity.Batch{Next: map[int32]activity.Position{5: {Offset: 7}}}
+		if _, err := other.Apply(t.Context(), moved); err != nil {
+			t.Fatal(err)
+		}
 		found, err := stores.BeginReading(t.Context())
 		if err != nil {
 			t.Fatal(err)
