@@ -132,15 +132,22 @@ func TestStores_ApplyForAllOrNone(t *testing.T) {
 	}
 }
 
+// pair opens two stores in a file. In stores, other is the first or the second.
+func pair(t *testing.T, first bool) (f *file, other *activitystore.Store, stores activitystore.Stores) {
+	t.Helper()
+	f = newFile(t)
+	other = f.beside("cancelled", def.Topic)
+	stores = activitystore.Stores{f.Store, other}
+	if first {
+		slices.Reverse(stores)
+	}
+	return f, other, stores
+}
+
 // TestStores_SuspectWhatTheActivityWithMostDeathsDoes: activities that were read apart know different things.
 func TestStores_SuspectWhatTheActivityWithMostDeathsDoes(t *testing.T) {
 	for _, first := range []bool{true, false} {
-		f := newFile(t)
-		other := f.beside("cancelled", def.Topic)
-		stores := activitystore.Stores{f.Store, other}
-		if first {
-			slices.Reverse(stores)
-		}
+		f, other, stores := pair(t, first)
 		begin := func(stores ...*activitystore.Store) activity.Suspicion {
 			t.Helper()
 			found, err := activitystore.Stores(stores).BeginReading(t.Context())
@@ -171,12 +178,7 @@ func TestStores_SuspectWhatTheActivityWithMostDeathsDoes(t *testing.T) {
 // where the other stood still.
 func TestStores_SuspectAPartitionThatOneOfThemDoes(t *testing.T) {
 	for _, first := range []bool{true, false} {
-		f := newFile(t)
-		other := f.beside("cancelled", def.Topic)
-		stores := activitystore.Stores{f.Store, other}
-		if first {
-			slices.Reverse(stores)
-		}
+		f, other, stores := pair(t, first)
 		for range 2 {
 			for _, s := range stores {
 				if _, err := (activitystore.Stores{s}).BeginReading(t.Context()); err != nil {

@@ -156,6 +156,12 @@ type service struct {
 
 func openStore(t *testing.T) *activitystore.Store {
 	t.Helper()
+	return openStores(t, def)[0]
+}
+
+// openStores opens the stores of some activities in one new file.
+func openStores(t *testing.T, activities ...activity.Definition) (stores activitystore.Stores) {
+	t.Helper()
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		t.Fatal(err)
@@ -165,11 +171,14 @@ func openStore(t *testing.T) *activitystore.Store {
 			t.Error(err)
 		}
 	})
-	store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{})
-	if err != nil {
-		t.Fatal(err)
+	for _, def := range activities {
+		store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stores = append(stores, store)
 	}
-	return store
+	return stores
 }
 
 // alone returns a store as one that no other is counted together with.

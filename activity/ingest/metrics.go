@@ -160,7 +160,7 @@ func newScraped() *scraped {
 				"that waits longest; 0 when none does.",
 		),
 		outage: desc("activity_kafka_outage_seconds", "For how long activity has not been able to read from Kafka, of "+
-			"the topic where that is longest; 0 while it can, and before it could for the first time."),
+			"the topic where that is longest; 0 while it can, and while a start reads batch by batch."),
 		added: desc(
 			"activity_partitions_added_total",
 			"Partitions that the topics got since the service started to read them.",

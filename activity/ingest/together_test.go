@@ -2,17 +2,14 @@ package ingest_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
-	"ordertally/shared/boltdb"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
@@ -20,24 +17,8 @@ import (
 
 // TestIngest_CountsEachMessageForItsActivity: two activities share a topic, each fetch and each transaction.
 func TestIngest_CountsEachMessageForItsActivity(t *testing.T) {
-	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	definitions := declare.With(declare.Shipped("orders"), nil)
-	var stores activitystore.Stores
-	for _, def := range definitions {
-		store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		stores = append(stores, store)
-	}
+	stores := openStores(t, definitions...)
 	topic := newTopic()
 	s := &service{t: t, topic: topic, reg: prometheus.NewRegistry(), ended: make(chan error, 1)}
 	s.in = ingest.New(topic, stores, definitions, ingest.Config{}, ingest.NewMetrics(s.reg), zerolog.Nop())
